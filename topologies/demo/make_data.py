@@ -309,10 +309,12 @@ def grocer(folder: Path, tally: Tally) -> Iterator[Event]:
         baskets[line["basket_id"]].append(line)
     events = [grocer_basket(baskets[basket], departments) for basket in sorted(baskets)]
     unknown = sum("department" not in event.properties for event in events)
+    unpaid = sum(event.properties["value"] == 0 for event in events)
     uncounted = sum(departments.get(line["product_id"]) in UNCOUNTED_DEPARTMENTS for line in lines)
     note("sampled transaction lines", len(lines), f"kept, as {len(baskets):,} baskets")
     note("baskets", len(baskets), "`order_completed`")
     note("lines of fuel, coupons and miscellany", uncounted, "counted as one item each")
+    note("baskets of value 0", unpaid, "kept")
     note("baskets whose product has no department", unknown, "kept, without `department`")
     events.extend(grocer_campaigns(folder, tally))
     first: dict[str, datetime] = {}
