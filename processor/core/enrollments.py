@@ -1,0 +1,251 @@
+"""One enrollment at work: running its tracks, ending it, and what an event or a timer does to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from processor.core.lifecycle import (
+    ACTIVE,
+    ENDED,
+    LISTENING,
+    PENDING,
+    READY,
+    move_enrollment,
+    move_track,
+)
+from processor.core.outputs import Decision
+from processor.core.rows import Past
+from processor.core.timers import look_again
+from processor.core.turn import NEVER_MS
+
+if TYPE_CHECKING:
+    from processor.core.model import Program
+    from processor.core.rows import Enrollment, Track
+    from processor.core.turn import Turn
+
+__all__ = ["STEPS_PER_TURN_MAX", "end", "fire", "hear", "look", "look_at", "record", "run"]
+
+STEPS_PER_TURN_MAX: Final = 1_000  # beyond it the enrollment ends, recorded ("exited", "runaway")
+_NOTHING: Final[dict[str, Any]] = {}
+
+
+def record(
+    turn: Turn,
+    kind: str,
+    enrollment: Enrollment,
+    step: str = "",
+    reason: str = "",
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Write down a decision about an enrollment."""
+    turn.out.append(
+        Decision(
+            kind,
+            turn.contact_id,
+            turn.now_ms,
+            enrollment.program,
+            enrollment.version,
+            enrollment.id,
+            step,
+            reason,
+            detail,
+        )
+    )
+
+
+def look_at(turn: Turn, enrollment: Enrollment, track: Track | None = None) -> None:
+    """Point ``entry``, ``answer`` and ``variants`` of expressions at this enrollment (and track)."""
+    turn.entry = enrollment.entry or _NOTHING
+    turn.variants = enrollment.variants or _NOTHING
+    turn.answer = (track.answer if track is not None else None) or _NOTHING
+
+
+def run(turn: Turn, program: Program, enrollment: Enrollment) -> None:
+    """Run the enrollment's ready tracks, each until it waits or ends; then end it if none is left."""
+    steps_left = STEPS_PER_TURN_MAX
+    for track in enrollment.tracks:
+        if track.state != READY:
+            continue
+        look_at(turn, enrollment, track)
+        steps_left = _walk(turn, program, enrollment, track, steps_left)
+        if enrollment.state == ENDED:
+            return
+    if enrollment.state == ACTIVE and all(track.state == ENDED for track in enrollment.tracks):
+        _complete(turn, program, enrollment)
+
+
+def _walk(turn: Turn, program: Program, enrollment: Enrollment, track: Track, steps_left: int) -> int:
+    """Run one track from its step on. Returns how many steps this turn may still take."""
+    target: str | None = track.step
+    resuming = track.mark == "due"
+    if resuming:
+        track.mark = ""
+    while target is not None:
+        node = program.nodes.get(target)
+        if node is None:
+            end(turn, enrollment, "exit", "step_removed", target)
+            return steps_left
+        if steps_left == 0:
+            end(turn, enrollment, "exit", "runaway", target)
+            return 0
+        steps_left -= 1
+        if not resuming:
+            track.step = target
+            track.since_ms = turn.now_ms
+            if node.looped:
+                visits = enrollment.visits
+                if visits is None:
+                    visits = enrollment.visits = {}
+                visits[target] = visits.get(target, 0) + 1
+        target = node.resume(turn, enrollment, track) if resuming else node.enter(turn, enrollment, track)
+        resuming = False
+    if track.state == READY and enrollment.state == ACTIVE:
+        move_track(track, "end")
+    return steps_left
+
+
+def _complete(turn: Turn, program: Program, enrollment: Enrollment) -> None:
+    """All steps are done: wait for the goal while its window is open, or end."""
+    record(turn, "completed", enrollment)
+    if program.goal is not None and enrollment.goal_by_ms > turn.now_ms:
+        enrollment.tracks = []
+        enrollment.due_ms = enrollment.goal_by_ms
+        move_enrollment(enrollment, "observe")
+        turn.derived.append(("program_ended", {"program": program.name, "reason": "completed"}))
+    else:
+        end(turn, enrollment, "complete", "completed")
+
+
+_DECISION_OF_SIGNAL: Final = {
+    "goal": "goal",
+    "exit": "exited",
+    "refused": "not_entered",
+    "window_closed": "observed_out",
+}
+
+
+def end(turn: Turn, enrollment: Enrollment, signal: str, reason: str, step: str = "") -> None:
+    """End an enrollment; it leaves the row at the end of the turn, what re-entry needs of it stays."""
+    at = step or (enrollment.tracks[0].step if enrollment.tracks else "")
+    was_active = enrollment.state == ACTIVE
+    move_enrollment(enrollment, signal)
+    if signal != "complete":
+        record(turn, _DECISION_OF_SIGNAL[signal], enrollment, at, reason)
+    past = turn.row.memory.past.get(enrollment.program)
+    if past is None:
+        past = turn.row.memory.past[enrollment.program] = Past(0, enrollment.entered_ms, 0, {})
+    past.ended_ms = turn.now_ms
+    if enrollment.key:
+        past.keys.pop(enrollment.key, None)
+        past.keys[enrollment.key] = turn.now_ms
+    turn.retimed = True
+    turn.stale.update(turn.topology.segments_by_program)
+    if was_active:
+        kind = {"goal": "goal", "exit": "exited", "complete": "completed"}.get(signal)
+        if kind is not None:
+            turn.derived.append(("program_ended", {"program": enrollment.program, "reason": kind}))
+
+
+def hear(turn: Turn, program: Program, enrollment: Enrollment) -> None:
+    """The event at hand concerns this program: its goal, then its exits, then steps that listen."""
+    event_type = turn.event_type
+    look_at(turn, enrollment)
+    if event_type in program.goal_events and _reaches_goal(turn, program, enrollment):
+        return
+    exits = program.exit_events.get(event_type)
+    if exits:
+        for way in exits:
+            if way.when is None or way.when(turn):
+                end(turn, enrollment, "exit", way.reason)
+                return
+    listeners = program.listeners.get(event_type)
+    if listeners and enrollment.state == ACTIVE:
+        for track in enrollment.tracks:
+            if track.state == LISTENING and track.step in listeners:
+                _offer(turn, program, enrollment, track)
+
+
+def _reaches_goal(turn: Turn, program: Program, enrollment: Enrollment) -> bool:
+    goal = program.goal
+    if goal is None or enrollment.state == PENDING or turn.now_ms > enrollment.goal_by_ms:
+        return False
+    test = goal.when if turn.event_type in goal.events else goal.condition
+    if test is not None and not test(turn):
+        return False
+    end(turn, enrollment, "goal", turn.event_type if turn.event_type in goal.events else "condition")
+    return True
+
+
+def look(turn: Turn, program: Program, enrollment: Enrollment) -> None:
+    """Look at the conditions nothing but a look can tell: goal, exits and waits without an event."""
+    look_at(turn, enrollment)
+    turn.until_ms = NEVER_MS
+    goal = program.goal
+    if goal is not None and goal.condition is not None and enrollment.state != PENDING:
+        in_time = turn.now_ms <= enrollment.goal_by_ms
+        if in_time and goal.condition(turn):
+            end(turn, enrollment, "goal", "condition")
+            return
+    for way in program.exit_conditions:
+        if way.condition is not None and way.condition(turn):
+            end(turn, enrollment, "exit", way.reason)
+            return
+    if turn.until_ms < NEVER_MS:
+        look_again(turn, "look", enrollment.id, turn.until_ms)
+    listeners = program.listeners.get("*")
+    if listeners and enrollment.state == ACTIVE:
+        for track in enrollment.tracks:
+            if track.state == LISTENING and track.step in listeners:
+                _offer(turn, program, enrollment, track)
+
+
+def _offer(turn: Turn, program: Program, enrollment: Enrollment, track: Track) -> None:
+    node = program.nodes.get(track.step)
+    if node is None:
+        end(turn, enrollment, "exit", "step_removed", track.step)
+        return
+    look_at(turn, enrollment, track)
+    woke, target = node.hear(turn, enrollment, track)
+    if woke:
+        _go_on(turn, enrollment, track, "heard", target)
+
+
+def _go_on(turn: Turn, enrollment: Enrollment, track: Track, signal: str, target: str | None) -> None:
+    move_track(track, signal)
+    track.due_ms = 0
+    turn.retimed = True
+    if target is None:
+        move_track(track, "end")
+    else:
+        track.step = target
+    turn.runnable.append(enrollment)
+
+
+def fire(turn: Turn, program: Program, enrollment: Enrollment) -> None:
+    """Timers of this enrollment are due: its own deadline first, then its tracks'."""
+    now_ms = turn.now_ms
+    if enrollment.due_ms and enrollment.due_ms <= now_ms:
+        enrollment.due_ms = 0
+        turn.retimed = True
+        if enrollment.state in {ACTIVE, PENDING}:
+            end(turn, enrollment, "exit", "after")
+        else:
+            end(turn, enrollment, "window_closed", "window_closed")
+        return
+    for track in enrollment.tracks:
+        if track.due_ms and track.due_ms <= now_ms:
+            track.due_ms = 0
+            turn.retimed = True
+            if track.state == LISTENING and not _timed_out(program, track, now_ms):
+                _offer(turn, program, enrollment, track)
+                continue
+            move_track(track, "due")
+            track.mark = "due"
+            turn.runnable.append(enrollment)
+
+
+def _timed_out(program: Program, track: Track, now_ms: int) -> bool:
+    """Whether a listening track's timer is its timeout, and not just another look at its condition."""
+    node = program.nodes.get(track.step)
+    timeout_ms = getattr(node, "timeout_ms", 0)
+    return bool(timeout_ms) and now_ms >= track.since_ms + timeout_ms

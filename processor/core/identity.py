@@ -1,0 +1,182 @@
+"""Two contacts become one: an anonymous visitor becomes known, or two known contacts turn out to be one.
+
+The event lies in the partition of the contact that stays; the one that goes may live elsewhere. So a message
+asks its row to depart; the row travels as a message and leaves an alias behind, which forwards whatever
+comes later; and the row that stays takes it in. Rules of merging:
+
+- the later of two attribute values cannot be told apart, so what the staying contact has wins;
+- of two consents for one purpose the later answer wins, a withdrawal on a tie;
+- histories are added and interleaved; scores are added at their decayed values; list and segment
+  memberships are united (segments are looked at again);
+- enrollments are united; where both are in one program with one key, the staying contact's goes on;
+- sends of both count toward the caps.
+"""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final
+
+from processor.core.events import Message
+from processor.core.lifecycle import ENDED, PENDING
+from processor.core.outputs import Decision
+from processor.core.rows import ENROLLMENTS_MAX, PAST_KEYS_MAX, SENT_MAX, SERIES_TIMES_MAX, Row
+from processor.core.scoring import add_points, decayed
+
+if TYPE_CHECKING:
+    from processor.core.rows import Memory, Profile, Series
+    from processor.core.turn import Turn
+
+__all__ = ["HOPS_MAX", "arrive", "ask_to_depart", "depart"]
+
+HOPS_MAX: Final = 8  # a chain of aliases longer than this is cut, recorded ("alias_chain")
+
+
+def ask_to_depart(turn: Turn) -> None:
+    """``contact_identified``: ask the anonymous contact's row to come here."""
+    other = turn.props.get("anonymous_id")
+    if isinstance(other, str) and other and other != turn.contact_id:
+        turn.out.append(Message("depart", other, turn.now_ms, {"to": turn.contact_id, "hops": 0}))
+
+
+def depart(turn: Turn, message: Message) -> None:
+    """Send this row to the contact it becomes, and leave an alias. A row that has already gone passes it on."""
+    to = message.body["to"]
+    row = turn.row
+    if to in {turn.contact_id, row.alias}:
+        return
+    if row.alias:
+        hops = message.body["hops"] + 1
+        if hops > HOPS_MAX:
+            turn.out.append(Decision("limit", turn.contact_id, turn.now_ms, "", 0, "", "", "alias_chain"))
+            return
+        turn.out.append(Message("depart", row.alias, turn.now_ms, {"to": to, "hops": hops}))
+        return
+    body = {"row": row.encode(), "from": turn.contact_id, "hops": 0}
+    turn.out.append(Message("arrive", to, turn.now_ms, body))
+    turn.out.append(Decision("merged", turn.contact_id, turn.now_ms, "", 0, "", "", "departed", {"into": to}))
+    gone = Row.new(row.swept)
+    gone.alias = to
+    gone.clock_ms = row.clock_ms
+    gone.recent = row.recent
+    turn.row = gone
+    turn.retimed = True
+
+
+def arrive(turn: Turn, message: Message) -> None:
+    """Take in the row of a contact that has become this one."""
+    row = turn.row
+    other = Row.decode(message.body["row"])
+    if row.alias:
+        hops = message.body["hops"] + 1
+        if hops > HOPS_MAX:
+            turn.out.append(Decision("limit", turn.contact_id, turn.now_ms, "", 0, "", "", "alias_chain"))
+            return
+        turn.out.append(Message("arrive", row.alias, turn.now_ms, message.body | {"hops": hops}))
+        return
+    turn.now_ms = max(turn.now_ms, other.clock_ms)
+    row.clock_ms = turn.now_ms
+    row.active_ms = max(row.active_ms, other.active_ms)
+    _merge_profile(row.profile, other.profile)
+    _merge_history(row.history, other.history)
+    for name, score in other.scores.items():
+        model = turn.topology.scores.get(name)
+        if model is not None:
+            mine = row.scores.get(name)
+            points = decayed(model, score, turn.now_ms)
+            if points:
+                add_points(turn, name, points, "", "merge")
+            for rule, used in score.caps.items():
+                own = row.scores[name].caps if name in row.scores else {}
+                own.setdefault(rule, used)
+            if mine is None and name in row.scores and not row.scores[name].grade:
+                row.scores[name].grade = score.grade
+    for name, since_ms in other.segments.items():
+        row.segments[name] = min(since_ms, row.segments.get(name, since_ms))
+    _merge_memory(row.memory, other.memory)
+    _merge_enrollments(turn, other)
+    known = {(timer.kind, timer.name) for timer in row.timers}
+    row.timers.extend(timer for timer in other.timers if (timer.kind, timer.name) not in known)
+    turn.redated.update(turn.topology.dates_by_attribute)
+    turn.stale.update(turn.topology.segments)
+    turn.retimed = True
+    turn.zone = None
+    turn.out.append(
+        Decision(
+            "merged", turn.contact_id, turn.now_ms, "", 0, "", "", "arrived", {"from": message.body["from"]}
+        )
+    )
+
+
+def _merge_profile(mine: Profile, theirs: Profile) -> None:
+    for name, value in theirs.attributes.items():
+        mine.attributes.setdefault(name, value)
+    for key, answer in theirs.consents.items():
+        own = mine.consents.get(key)
+        if own is None or (answer[1], -answer[0]) > (own[1], -own[0]):
+            mine.consents[key] = answer
+    for name, since in theirs.lists.items():
+        mine.lists[name] = min(since, mine.lists.get(name, since))
+
+
+def _merge_history(mine: dict[str, Series], theirs: dict[str, Series]) -> None:
+    for key, series in theirs.items():
+        own = mine.get(key)
+        if own is None:
+            mine[key] = series
+            continue
+        own.total += series.total
+        own.first_ms = min(own.first_ms, series.first_ms)
+        own.last_ms = max(own.last_ms, series.last_ms)
+        if not own.times and not series.times:  # sums over everything: [sum, how many]
+            own.values = [a + b for a, b in zip_longest(own.values, series.values, fillvalue=0.0)]
+            continue
+        pairs = len(own.values) == len(own.times) and len(series.values) == len(series.times)
+        times = [*own.times, *series.times]
+        values = [*own.values, *series.values] if pairs else [0.0] * len(times)
+        both = sorted(zip(times, values, strict=True), key=itemgetter(0))[-SERIES_TIMES_MAX:]
+        own.times = [at for at, _ in both]
+        own.values = [value for _, value in both] if pairs else []
+
+
+def _merge_memory(mine: Memory, theirs: Memory) -> None:
+    for name, past in theirs.past.items():
+        own = mine.past.get(name)
+        if own is None:
+            mine.past[name] = past
+            continue
+        own.entries += past.entries
+        own.entered_ms = max(own.entered_ms, past.entered_ms)
+        own.ended_ms = max(own.ended_ms, past.ended_ms)
+        keys = own.keys
+        for key, at in past.keys.items():
+            keys[key] = max(at, keys.get(key, 0))
+        for key in sorted(keys, key=lambda key: (keys[key], key))[: max(0, len(keys) - PAST_KEYS_MAX)]:
+            del keys[key]
+    sent = sorted([*mine.sent, *theirs.sent], key=lambda s: (s.at_ms, s.channel, s.purpose))
+    mine.sent = sent[-SENT_MAX:]
+
+
+def _merge_enrollments(turn: Turn, other: Row) -> None:
+    mine = turn.row.enrollments
+    inside = {(enrollment.program, enrollment.key) for enrollment in mine if enrollment.state != ENDED}
+    for enrollment in other.enrollments:
+        if enrollment.state == PENDING:
+            continue  # its unit was asked for by the other partition, which will hand it to somebody else
+        double = (enrollment.program, enrollment.key) in inside
+        if double or len(mine) >= ENROLLMENTS_MAX:
+            turn.out.append(
+                Decision(
+                    "exited",
+                    turn.contact_id,
+                    turn.now_ms,
+                    enrollment.program,
+                    enrollment.version,
+                    enrollment.id,
+                    "",
+                    "merged_double" if double else "too_many_enrollments",
+                )
+            )
+        else:
+            mine.append(enrollment)

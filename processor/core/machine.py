@@ -1,0 +1,375 @@
+"""The machine: one input, one row, and what follows. The theory is in :mod:`processor.core.lifecycle`.
+
+``advance`` owns the row and the shared row it is given and changes them in place; with the outputs they are
+its result. It reads nothing else, so it is a function of its arguments. When it raises, the caller throws
+both rows away and goes on with the encoded ones it had (see ``processor.runtime.driver``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from processor.core.enrollments import end, fire, hear, look, run
+from processor.core.entries import consider, granted
+from processor.core.events import Due, Event, Message
+from processor.core.history import record as record_history
+from processor.core.identity import arrive, ask_to_depart, depart
+from processor.core.leases import unit_for
+from processor.core.lifecycle import ACTIVE, ENDED, PENDING
+from processor.core.outputs import Decision
+from processor.core.profile import BUILT_IN
+from processor.core.rows import RECENT_MAX
+from processor.core.scoring import apply_rules, check_grade
+from processor.core.segments import refresh_segments
+from processor.core.sweeps import owed
+from processor.core.timers import arm_date, arm_dates, arm_idle, earliest, idle_since, take_due
+from processor.core.turn import Turn
+
+if TYPE_CHECKING:
+    from processor.core.events import Input
+    from processor.core.model import Entry, Reaction, Topology
+    from processor.core.outputs import Output
+    from processor.core.rows import Enrollment, Row, Timer
+    from processor.core.shared import Shared
+
+__all__ = ["AHEAD_MS_MAX", "LATE_MS", "advance"]
+
+AHEAD_MS_MAX: Final = 5 * 60_000  # an event further ahead of its log's append time is set back to it
+LATE_MS: Final = 5 * 60_000  # an event older than the contact's clock by more is recorded as late
+DERIVED_MAX: Final = 256  # events following from one input; beyond it they are dropped, recorded
+LOOKS_MAX: Final = 16  # rounds of looking at conditions in one turn
+_FINGERPRINT_BYTES: Final = 8
+
+
+def advance(
+    topology: Topology, row: Row, shared: Shared, item: Input, watermark_ms: int
+) -> tuple[Row, list[Output], bool]:
+    """Advance a contact by one input.
+
+    ``watermark_ms`` is the partition's, already moved for this input. Returns the row (another object after
+    a merge), the outputs in order, and whether the shared row changed. Raises AssertionError when an
+    invariant does not hold.
+    """
+    turn = Turn(topology, row, shared, item.contact_id, row.clock_ms, [])
+    if type(item) is Event:
+        _event(turn, item, watermark_ms)
+    elif type(item) is Due:
+        _catch_up(turn, item.at_ms)
+    elif type(item) is Message:
+        _message(turn, item, watermark_ms)
+    else:
+        _catch_up(turn, watermark_ms)
+    return _close(turn)
+
+
+def _close(turn: Turn) -> tuple[Row, list[Output], bool]:
+    row = turn.row
+    if turn.retimed:
+        enrollments = row.enrollments
+        if any(enrollment.state == ENDED for enrollment in enrollments):
+            enrollments[:] = [enrollment for enrollment in enrollments if enrollment.state != ENDED]
+        row.due_ms = earliest(row)
+    assert not turn.runnable, "a turn ends with nothing left to run"
+    assert row.clock_ms >= turn.started_ms, "a contact's clock never goes back"
+    return row, turn.out, turn.shared_changed
+
+
+def _event(turn: Turn, event: Event, watermark_ms: int) -> None:
+    row = turn.row
+    turn.started_ms = row.clock_ms
+    occurred_ms = event.occurred_ms
+    if event.append_ms and occurred_ms > event.append_ms + AHEAD_MS_MAX:
+        turn.out.append(
+            Decision(
+                "clamped",
+                turn.contact_id,
+                event.append_ms,
+                detail={"event": event.event_id, "ms": occurred_ms},
+            )
+        )
+        occurred_ms = event.append_ms
+    if row.alias:
+        _forward(turn, event)
+        return
+    if row.due_ms or row.swept < turn.shared.sweep_number:
+        _catch_up(turn, min(occurred_ms, watermark_ms))
+        row = turn.row
+    recent = row.recent
+    fingerprint = event.fingerprint
+    if turn.topology.dedupe:
+        at = recent.find(fingerprint)
+        while at > 0 and at % _FINGERPRINT_BYTES:
+            at = recent.find(fingerprint, at + 1)
+        if at >= 0:
+            turn.out.append(
+                Decision("duplicate", turn.contact_id, row.clock_ms, detail={"event": event.event_id})
+            )
+            return
+        row.recent = (recent + fingerprint)[-RECENT_MAX * _FINGERPRINT_BYTES :]
+    clock_ms = row.clock_ms
+    if occurred_ms > clock_ms:
+        row.clock_ms = now_ms = occurred_ms
+    else:
+        now_ms = clock_ms
+        if clock_ms - occurred_ms > LATE_MS:
+            turn.out.append(
+                Decision(
+                    "late",
+                    turn.contact_id,
+                    now_ms,
+                    detail={"event": event.event_id, "by_ms": clock_ms - occurred_ms},
+                )
+            )
+    row.active_ms = now_ms
+    turn.now_ms = now_ms
+    turn.occurred_ms = occurred_ms
+    turn.event_id = event.event_id
+    _apply(turn, event.type, event.properties)
+    _settle(turn)
+
+
+def _apply(turn: Turn, event_type: str, props: dict[str, Any]) -> None:
+    """Everything one event, published or derived, concerns."""
+    topology = turn.topology
+    turn.event_type = event_type
+    turn.props = props
+    built_in = BUILT_IN.get(event_type)
+    if built_in is not None:
+        built_in(turn, props)
+        if turn.redated:
+            arm_dates(turn)
+    elif event_type == "contact_identified":
+        ask_to_depart(turn)
+    reaction = topology.reactions.get(event_type)
+    if reaction is None:
+        return
+    if reaction.series:
+        _remember(turn, reaction)
+    if reaction.rules:
+        apply_rules(turn, reaction.rules, turn.now_ms - turn.occurred_ms)
+    if reaction.segments:
+        turn.stale.update(reaction.segments)
+    if turn.stale:
+        refresh_segments(turn)
+    if reaction.activity:
+        arm_idle(turn, reaction.activity)
+    if reaction.programs:
+        _tell(turn, reaction)
+    for entry in reaction.entries:
+        consider(turn, entry, turn.event_id or f"{event_type}@{turn.now_ms}")
+
+
+def _remember(turn: Turn, reaction: Reaction) -> None:
+    history = turn.row.history
+    for spec in reaction.series:
+        if spec.where is None or spec.where(turn):
+            value = turn.props.get(spec.value) if spec.value else None
+            record_history(history, spec, turn.occurred_ms, value, turn.now_ms)
+
+
+def _tell(turn: Turn, reaction: Reaction) -> None:
+    """Tell the enrollments whose programs listen.
+
+    What they start waiting for because of this event, this event does not fulfil.
+    """
+    programs = turn.topology.programs
+    for enrollment in turn.row.enrollments:
+        if enrollment.program in reaction.programs and enrollment.state != ENDED:
+            hear(turn, programs[enrollment.program], enrollment)
+
+
+def _settle(turn: Turn) -> None:
+    """Run what is runnable, apply what follows, look at conditions, until nothing moves."""
+    looks = 0
+    derived_left = DERIVED_MAX
+    while True:
+        if turn.runnable:
+            _run_all(turn)
+        elif turn.redated:
+            arm_dates(turn)
+        elif turn.stale:
+            refresh_segments(turn)
+        elif turn.derived:
+            if derived_left == 0:
+                turn.derived = []
+                turn.out.append(Decision("limit", turn.contact_id, turn.now_ms, reason="derived_events"))
+                continue
+            derived_left -= 1
+            event_type, props = turn.derived.pop(0)
+            turn.occurred_ms = turn.now_ms
+            _apply(turn, event_type, props)
+        elif turn.topology.always.programs and looks < LOOKS_MAX:
+            looks += 1
+            _look_around(turn)
+            if not (turn.runnable or turn.derived or turn.stale or turn.redated):
+                return
+        else:
+            return
+
+
+def _run_all(turn: Turn) -> None:
+    """Run what is runnable, programs of higher priority first: they take what is left of a cap."""
+    programs = turn.topology.programs
+    ready = turn.runnable
+    turn.runnable = []
+    if len(ready) > 1:
+        ready.sort(key=lambda e: (-programs[e.program].priority, e.program, e.id))
+    for enrollment in ready:
+        if enrollment.state == ACTIVE:
+            run(turn, programs[enrollment.program], enrollment)
+
+
+def _look_around(turn: Turn) -> None:
+    always = turn.topology.always.programs
+    programs = turn.topology.programs
+    for enrollment in turn.row.enrollments:
+        if enrollment.program in always and enrollment.state != ENDED:
+            look(turn, programs[enrollment.program], enrollment)
+
+
+def _catch_up(turn: Turn, until_ms: int) -> None:
+    """Give the contact the sweeps it lacks, and fire its timers due by ``until_ms``, in order of time."""
+    row = turn.row
+    turn.started_ms = min(turn.started_ms or row.clock_ms, row.clock_ms)
+    while True:
+        sweep = owed(turn.shared, row)
+        due_ms = row.due_ms
+        timer_first = 0 < due_ms <= until_ms and (sweep is None or due_ms <= sweep.due_ms)
+        if timer_first:
+            _fire_at(turn, due_ms)
+        elif sweep is not None:
+            row.swept = sweep.number
+            _set_now(turn, sweep.due_ms)
+            entry = turn.topology.entry_named(sweep.program, sweep.entry)
+            if entry is not None:
+                _start_by_time(turn, entry, f"{sweep.entry}@{sweep.due_ms}")
+        else:
+            return
+        row.due_ms = earliest(row)
+
+
+def _set_now(turn: Turn, at_ms: int) -> None:
+    row = turn.row
+    row.clock_ms = turn.now_ms = turn.occurred_ms = max(row.clock_ms, at_ms)
+    turn.event_id = ""
+    turn.event_type = ""
+    turn.props = {}
+
+
+def _start_by_time(turn: Turn, entry: Entry, cause: str) -> None:
+    consider(turn, entry, cause)
+    _settle(turn)
+
+
+def _fire_at(turn: Turn, due_ms: int) -> None:
+    """Fire everything in the row due at this instant."""
+    row = turn.row
+    _set_now(turn, due_ms)
+    programs = turn.topology.programs
+    for enrollment in row.enrollments:
+        if enrollment.state == ENDED or not _is_due(enrollment, due_ms):
+            continue
+        program = programs.get(enrollment.program)
+        if program is None:
+            end(turn, enrollment, "exit", "program_removed")
+        else:
+            fire(turn, program, enrollment)
+    _settle(turn)
+    for timer in take_due(row, due_ms):
+        _set_now(turn, due_ms)
+        _own_timer(turn, timer)
+        _settle(turn)
+    row.enrollments[:] = [enrollment for enrollment in row.enrollments if enrollment.state != ENDED]
+    turn.retimed = True
+
+
+def _is_due(enrollment: Enrollment, due_ms: int) -> bool:
+    if 0 < enrollment.due_ms <= due_ms:
+        return True
+    return any(0 < track.due_ms <= due_ms for track in enrollment.tracks)
+
+
+def _own_timer(turn: Turn, timer: Timer) -> None:
+    """A timer of the contact rather than of an enrollment."""
+    if timer.kind == "segment":
+        if timer.name in turn.topology.segments:
+            turn.stale.add(timer.name)
+    elif timer.kind == "grade":
+        check_grade(turn, timer.name)
+    elif timer.kind in {"date", "idle"}:
+        program, _, name = timer.name.partition("/")
+        entry = turn.topology.entry_named(program, name)
+        if entry is None:
+            return
+        if timer.kind == "date":
+            consider(turn, entry, f"{timer.name}@{timer.due_ms}")
+            if entry.yearly:
+                arm_date(turn, entry, timer.due_ms + 1)
+            return
+        since_ms = idle_since(turn, entry)
+        if since_ms + entry.inactive_ms > turn.now_ms:
+            timer.due_ms = since_ms + entry.inactive_ms
+            turn.row.timers.append(timer)
+        else:
+            consider(turn, entry, f"{timer.name}@{since_ms}")
+    # a "look" timer has done its work: _settle looks around
+
+
+def _message(turn: Turn, message: Message, watermark_ms: int) -> None:
+    row = turn.row
+    if message.kind == "event":
+        _event(turn, _event_of(message), watermark_ms)
+        return
+    _catch_up(turn, min(message.at_ms, watermark_ms))
+    row = turn.row
+    row.clock_ms = max(row.clock_ms, message.at_ms)
+    turn.now_ms = turn.occurred_ms = row.clock_ms
+    if message.kind == "depart":
+        depart(turn, message)
+        return
+    if message.kind == "arrive":
+        arrive(turn, message)
+    elif message.kind == "wake":
+        for enrollment in row.enrollments:
+            program = turn.topology.programs.get(enrollment.program)
+            waits = enrollment.state == PENDING and program is not None
+            if waits and program is not None and message.body["lease"] == f"entrants/{program.name}":
+                granted(turn, program, enrollment, unit=unit_for(turn, program))
+    else:
+        reason = f"message kind {message.kind!r} is not for a contact"
+        raise AssertionError(reason)
+    _settle(turn)
+
+
+def _forward(turn: Turn, event: Event) -> None:
+    """An event of a contact that has become another goes on to that one."""
+    body = {
+        "event_id": event.event_id,
+        "type": event.type,
+        "occurred_ms": event.occurred_ms,
+        "properties": event.properties,
+        "fingerprint": event.fingerprint,
+        "append_ms": event.append_ms,
+    }
+    turn.out.append(Message("event", turn.row.alias, event.occurred_ms, body))
+    turn.out.append(
+        Decision(
+            "forwarded",
+            turn.contact_id,
+            turn.row.clock_ms,
+            detail={"event": event.event_id, "to": turn.row.alias},
+        )
+    )
+
+
+def _event_of(message: Message) -> Event:
+    body = message.body
+    return Event(
+        body["event_id"],
+        message.contact_id,
+        body["type"],
+        body["occurred_ms"],
+        body["properties"],
+        body["fingerprint"],
+        body["append_ms"],
+    )

@@ -1,0 +1,358 @@
+"""A topology as the machine runs it: compiled, immutable, indexed by event type.
+
+The language package builds these from YAML; nothing here knows about files. An event costs only what it
+concerns because :attr:`Topology.reactions` holds, for each event type, exactly what can react to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from processor.core.rows import Enrollment, Track
+    from processor.core.time import Cron
+    from processor.core.turn import Turn
+
+__all__ = [
+    "Audience", "Cap", "Channel", "Entry", "Exit", "Expression", "Fn", "Goal", "Grade", "Node", "Policies",
+    "Program", "Purpose", "QuietHours", "Reaction", "ScoreModel", "ScoreRule", "Segment", "SeriesSpec",
+    "Team", "Topology", "Uses",
+]  # fmt: skip
+
+Fn = Callable[["Turn"], Any]
+
+
+class Uses(msgspec.Struct, frozen=True):
+    """What an expression reads, so that the machine knows when to look again, and lint what to check."""
+
+    event_props: frozenset[str] = frozenset()  # event.X
+    entry_props: frozenset[str] = frozenset()  # entry.X (and event.X inside steps)
+    answer_props: frozenset[str] = frozenset()  # answer.X
+    attributes: frozenset[str] = frozenset()  # profile.X
+    scores: frozenset[str] = frozenset()  # score.X, grade.X
+    segments: frozenset[str] = frozenset()
+    lists: frozenset[str] = frozenset()
+    programs: frozenset[str] = frozenset()
+    consents: frozenset[str] = frozenset()
+    events: frozenset[str] = frozenset()  # event types that count(), sum(), last()… look at
+    series: tuple[SeriesSpec, ...] = ()
+    by_time: bool = False  # the value can change by time alone
+
+
+class Expression(msgspec.Struct, frozen=True):
+    """A compiled expression: call ``fn(turn)``. ``type`` is one of the language's types."""
+
+    text: str
+    fn: Fn
+    type: str
+    uses: Uses
+
+
+class SeriesSpec(msgspec.Struct, frozen=True):
+    """A history the topology needs: occurrences of ``event`` that pass ``where``, with ``value`` beside them.
+
+    ``key`` names it in the row, and is the same for equal definitions. ``window_ms`` is the longest window
+    anything asks for (0: only totals, first and last are kept).
+    """
+
+    key: str
+    event: str
+    where: Fn | None
+    value: str
+    window_ms: int
+
+
+class ScoreRule(msgspec.Struct, frozen=True):
+    """Points for an event. ``cap_points`` or ``cap_times`` per ``cap_ms`` bound it (0: unbounded)."""
+
+    name: str
+    model: str
+    when: Fn | None
+    add: float
+    add_fn: Fn | None
+    cap_points: float
+    cap_times: int
+    cap_ms: int
+
+
+class Grade(msgspec.Struct, frozen=True):
+    """A grade begins when the score reaches ``at`` and is lost below ``until`` (hysteresis)."""
+
+    name: str
+    at: float
+    until: float
+
+
+class ScoreModel(msgspec.Struct, frozen=True):
+    """A score model.
+
+    ``thresholds`` ascend: the values whose crossing upward starts something. ``bounds``: every constant that
+    an expression compares the score with, and the grades' limits; ``compared_freely``: something compares it
+    with what is no constant.
+    """
+
+    name: str
+    half_life_ms: int
+    minimum: float
+    maximum: float
+    grades: tuple[Grade, ...]
+    thresholds: tuple[float, ...]
+    rules: tuple[ScoreRule, ...] = ()
+    bounds: tuple[float, ...] = ()
+    compared_freely: bool = False
+    decimals: int = 4
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """A segment: whoever the condition holds for."""
+
+    name: str
+    when: Expression
+    watched: bool = True  # something starts, waits or exits on its changes, or it shall be recorded
+
+
+class Audience(msgspec.Struct, frozen=True):
+    """Who may enter: everyone who passes ``only`` and does not pass ``never``."""
+
+    only: Fn | None
+    never: Fn | None
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One way into a program. ``kind``: event, segment, score, grade, date, inactive, schedule, hand, program.
+
+    ``event`` is the (real or derived) event type that triggers it; date and inactive entries are timers of
+    the contact, schedule entries are sweeps.
+    """
+
+    id: str
+    kind: str
+    program: str
+    event: str = ""
+    when: Fn | None = None
+    key: Fn | None = None
+    match: tuple[tuple[str, Any], ...] = ()  # properties of the derived event that must be equal
+    attribute: str = ""  # date: the profile attribute
+    offset_days: int = 0  # date: whole local days before (negative) or after
+    at_minutes: int = 0  # date: local wall clock
+    yearly: bool = False
+    inactive_ms: int = 0
+    activities: tuple[str, ...] = ()  # inactive: the event types that count as activity
+    cron: Cron | None = None
+    once_ms: int = 0  # schedule at a fixed instant
+    zone: str = ""
+
+
+class Goal(msgspec.Struct, frozen=True):
+    """What the program is for: one of ``events`` that passes ``when``, or a ``condition``, ``within_ms`` of entry."""
+
+    events: tuple[str, ...]
+    when: Fn | None
+    condition: Fn | None
+    within_ms: int
+
+
+class Exit(msgspec.Struct, frozen=True):
+    """A way out. ``events`` with ``when``, or a ``condition`` looked at after every input, or ``after_ms``."""
+
+    reason: str
+    events: tuple[str, ...] = ()
+    when: Fn | None = None
+    condition: Fn | None = None
+    after_ms: int = 0
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """A compiled step. Subclasses live in :mod:`processor.core.nodes`, one file a kind.
+
+    ``looped`` says that the step can run more than once in an enrollment, so its visits are counted;
+    ``line`` is where it stands in its file.
+    """
+
+    kind: ClassVar[str] = ""
+    id: str
+    next: str | None = None
+    looped: bool = False
+    line: int = 0
+    expressions: tuple[Expression, ...] = ()
+
+    def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
+        """The track arrives here. Returns the id of the step to run next, or None when it stays or ends."""
+        raise AssertionError(self.kind)
+
+    def resume(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
+        """The track's timer here is due. Returns as :meth:`enter` does."""
+        raise AssertionError(self.kind)
+
+    def listens(self) -> tuple[str, ...]:
+        """Event types that can wake a track waiting here; ``*`` for any input."""
+        return ()
+
+    def hear(self, turn: Turn, enrollment: Enrollment, track: Track) -> tuple[bool, str | None]:
+        """An event the step listens to has come: (whether it woke the track, the step to run next)."""
+        raise AssertionError(self.kind)
+
+    def edges(self) -> tuple[tuple[str, str | None], ...]:
+        """Every way out as (label, next step id or None for the end), for lint and drawings."""
+        return (("", self.next),)
+
+    def title(self) -> str:
+        """What a drawing writes in the box."""
+        return self.kind
+
+
+class Program(msgspec.Struct, frozen=True, kw_only=True):
+    """A compiled program. ``listeners`` maps an event type to the ids of steps that listen to it."""
+
+    name: str
+    version: int
+    description: str
+    purpose: str
+    priority: int
+    entries: tuple[Entry, ...]
+    audience: Audience
+    opens_ms: int  # 0: always
+    closes_ms: int  # 0: never
+    reenter_ms: int  # -1: never again; 0: whenever not inside; else at the earliest so long after the end
+    entrants_max: int  # 0: unbounded; otherwise a global quantity, handed out by leases
+    holdout_share: float  # percent
+    goal: Goal | None
+    exits: tuple[Exit, ...]
+    nodes: Mapping[str, Node]
+    first: str
+    keeps: tuple[str, ...]  # properties of the entry event that an enrollment keeps
+    answers: tuple[str, ...]  # properties of a wait_for's event that a track keeps
+    listeners: Mapping[str, frozenset[str]]
+    goal_events: frozenset[str]
+    exit_events: Mapping[str, tuple[Exit, ...]]
+    exit_conditions: tuple[Exit, ...]
+    exit_after_ms: int  # 0: never
+    keyed: bool
+    file: str = ""
+
+
+class Purpose(msgspec.Struct, frozen=True):
+    """``consent``: required or not. A transactional purpose is free of consent, caps, quiet hours, holdouts."""
+
+    name: str
+    consent: bool
+    transactional: bool
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """``expires_ms``: how long after its decision a command may still be carried out."""
+
+    name: str
+    kind: str
+    expires_ms: int
+    address: str = ""  # the profile attribute that must be there for a send ("" for none)
+    templates: tuple[str, ...] = ()
+
+
+class QuietHours(msgspec.Struct, frozen=True):
+    """A daily period (local minutes, may span midnight) without sends."""
+
+    from_minutes: int
+    to_minutes: int
+    weekdays: frozenset[int] | None
+    channels: frozenset[str]  # empty: all
+    purposes: frozenset[str]  # empty: all but transactional
+
+
+class Cap(msgspec.Struct, frozen=True):
+    """At most ``at_most`` sends per ``per_ms``."""
+
+    name: str
+    at_most: int
+    per_ms: int
+    channels: frozenset[str]  # empty: all
+    purposes: frozenset[str]  # empty: all but transactional
+
+
+class Policies(msgspec.Struct, frozen=True):
+    """The rules every send has to pass."""
+
+    quiet_hours: tuple[QuietHours, ...]
+    caps: tuple[Cap, ...]
+    holdout_share: float
+    salt: str  # keys the hash behind holdouts and splits
+
+
+class Team(msgspec.Struct, frozen=True):
+    """People a contact can be routed to, through a channel."""
+
+    name: str
+    channel: str
+    members: tuple[str, ...]
+
+
+class Reaction(msgspec.Struct, frozen=True):
+    """Everything that can react to one event type.
+
+    ``programs``: names of programs in which a goal, an exit or a waiting step listens to it.
+    """
+
+    series: tuple[SeriesSpec, ...] = ()
+    rules: tuple[ScoreRule, ...] = ()
+    segments: tuple[str, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    programs: frozenset[str] = frozenset()
+    activity: tuple[Entry, ...] = ()  # inactivity entries whose clock it sets
+
+
+class Topology(msgspec.Struct, frozen=True, kw_only=True):
+    """A deployable set, compiled. ``digest`` is the hash of its sources."""
+
+    name: str
+    digest: str
+    timezone: ZoneInfo
+    zones: Callable[[Any], ZoneInfo | None]
+    event_schemas: Mapping[
+        str, Mapping[str, str]
+    ]  # event type -> property -> type name ("?" suffix: optional)
+    profile_schema: Mapping[str, str]
+    programs: Mapping[str, Program]
+    purposes: Mapping[str, Purpose]
+    channels: Mapping[str, Channel]
+    scores: Mapping[str, ScoreModel]
+    segments: Mapping[str, Segment]  # in an order in which each comes after those it reads
+    policies: Policies
+    teams: Mapping[str, Team]
+    reactions: Mapping[str, Reaction]
+    always: Reaction  # for inputs of any type: what depends on conditions alone
+    segments_by_score: Mapping[str, tuple[str, ...]]
+    segments_by_attribute: Mapping[str, tuple[str, ...]]
+    segments_by_list: tuple[str, ...]
+    segments_by_program: tuple[str, ...]
+    segments_by_consent: tuple[str, ...]
+    segments_by_segment: Mapping[str, tuple[str, ...]]  # those that read it through in_segment
+    segment_order: Mapping[str, int]
+    dates: tuple[Entry, ...]
+    dates_by_attribute: Mapping[str, tuple[Entry, ...]]
+    idle: tuple[Entry, ...]
+    schedules: tuple[Entry, ...]
+    dedupe: bool = True
+    checks: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = {}  # of published events, by type
+
+    def entry_named(self, program: str, entry: str) -> Entry | None:
+        """An entry by program and id, or None where a later version has taken it out."""
+        found = self.programs.get(program)
+        if found is None:
+            return None
+        return next((candidate for candidate in found.entries if candidate.id == entry), None)
+
+    def purpose_of(self, name: str) -> Purpose:
+        """The purpose of that name; tasks and alerts of a program without one go without consent."""
+        return self.purposes.get(name) or _NO_PURPOSE
+
+    def zone_for(self, name: Any) -> ZoneInfo:
+        """The zone of that name, or the topology's where the name is missing or unknown."""
+        return (name and self.zones(name)) or self.timezone
+
+
+_NO_PURPOSE = Purpose("", consent=False, transactional=False)

@@ -1,0 +1,35 @@
+"""The step kinds, one file each."""
+
+from processor.core.nodes.add_score import AddScore
+from processor.core.nodes.alert import Alert
+from processor.core.nodes.change_list import ChangeList
+from processor.core.nodes.decide import Decide
+from processor.core.nodes.enroll import Enroll
+from processor.core.nodes.jump import Jump
+from processor.core.nodes.leave import Leave
+from processor.core.nodes.repeat import Repeat
+from processor.core.nodes.route import Route
+from processor.core.nodes.send import Send
+from processor.core.nodes.set_profile import SetProfile
+from processor.core.nodes.split import Split
+from processor.core.nodes.wait import Wait, WaitClock, WaitTo
+from processor.core.nodes.wait_for import WaitFor
+
+__all__ = [
+    "AddScore",
+    "Alert",
+    "ChangeList",
+    "Decide",
+    "Enroll",
+    "Jump",
+    "Leave",
+    "Repeat",
+    "Route",
+    "Send",
+    "SetProfile",
+    "Split",
+    "Wait",
+    "WaitClock",
+    "WaitFor",
+    "WaitTo",
+]

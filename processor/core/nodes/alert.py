@@ -1,0 +1,43 @@
+"""``alert``: tell a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from processor.core.model import Fn, Node
+from processor.core.nodes.command import give_command
+
+if TYPE_CHECKING:
+    from processor.core.rows import Enrollment, Track
+    from processor.core.turn import Turn
+
+__all__ = ["Alert"]
+
+
+class Alert(Node, frozen=True, kw_only=True):
+    """A command to people rather than to the contact; ``text`` is the message as written."""
+
+    kind: ClassVar[str] = "alert"
+    channel: str
+    message: Fn
+    text: str
+    purpose: str = ""
+
+    def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
+        """Give the command and go on."""
+        channel = turn.topology.channels[self.channel]
+        give_command(
+            turn,
+            enrollment,
+            self,
+            channel=channel,
+            purpose=turn.topology.purpose_of(self.purpose),
+            template="",
+            values={"message": self.message(turn)},
+            expires_ms=channel.expires_ms,
+        )
+        return self.next
+
+    def title(self) -> str:
+        """What a drawing writes in the box."""
+        return f"alert {self.channel}"

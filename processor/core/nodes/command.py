@@ -1,0 +1,62 @@
+"""Giving a command: the one place where commands are made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from processor.core.enrollments import record
+from processor.core.ids import command_id
+from processor.core.outputs import Command
+from processor.core.policies import expiry
+
+if TYPE_CHECKING:
+    from processor.core.model import Channel, Node, Purpose
+    from processor.core.rows import Enrollment
+    from processor.core.turn import Turn
+
+__all__ = ["give_command"]
+
+
+def give_command(  # noqa: PLR0913 - a command is made of that many things, all named
+    turn: Turn,
+    enrollment: Enrollment,
+    node: Node,
+    *,
+    channel: Channel,
+    purpose: Purpose,
+    template: str,
+    values: dict[str, Any],
+    expires_ms: int,
+) -> None:
+    """Put a command on its channel, and its decision on the record."""
+    visits = enrollment.visits
+    occurrence = visits.get(node.id, 1) if visits else 1
+    identity = command_id(enrollment.id, node.id, occurrence, node.kind)
+    variants = enrollment.variants
+    turn.out.append(
+        Command(
+            identity,
+            channel.name,
+            node.kind,
+            turn.contact_id,
+            enrollment.program,
+            enrollment.version,
+            enrollment.id,
+            node.id,
+            ",".join(f"{split}={chosen}" for split, chosen in variants.items()) if variants else "",
+            template,
+            values,
+            purpose.name,
+            turn.now_ms,
+            turn.now_ms,
+            expiry(turn, purpose, channel, expires_ms),
+        )
+    )
+    record(
+        turn,
+        "commanded",
+        enrollment,
+        node.id,
+        "",
+        {"command": identity, "channel": channel.name, "template": template},
+    )

@@ -1,0 +1,31 @@
+"""``enroll``: start another program for the contact."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from processor.core.enrollments import record
+from processor.core.model import Node
+
+if TYPE_CHECKING:
+    from processor.core.rows import Enrollment, Track
+    from processor.core.turn import Turn
+
+__all__ = ["Enroll"]
+
+
+class Enroll(Node, frozen=True, kw_only=True):
+    """Raise the event that enters the other program; its own rules still decide."""
+
+    kind: ClassVar[str] = "enroll"
+    program: str
+
+    def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
+        """Raise it and go on."""
+        turn.derived.append(("enrolled", {**(enrollment.entry or {}), "program": self.program}))
+        record(turn, "stepped", enrollment, self.id)
+        return self.next
+
+    def title(self) -> str:
+        """What a drawing writes in the box."""
+        return f"enroll in {self.program}"

@@ -1,0 +1,62 @@
+"""``route``: hand the contact to a team, its members in turn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from processor.core.model import Fn, Node
+from processor.core.nodes.command import give_command
+from processor.core.profile import set_attribute
+
+if TYPE_CHECKING:
+    from processor.core.rows import Enrollment, Track
+    from processor.core.turn import Turn
+
+__all__ = ["Route"]
+
+
+class Route(Node, frozen=True, kw_only=True):
+    """Pick the team's next member, make it the owner, and command the team's channel.
+
+    The turn passes among members within a partition: partitions start at different members, so that the
+    shares come out even without asking a home partition for each contact.
+    """
+
+    kind: ClassVar[str] = "route"
+    team: str
+    because: Fn | None
+    text: str
+    purpose: str = ""
+
+    def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
+        """Assign and go on."""
+        team = turn.topology.teams[self.team]
+        member = ""
+        if team.members:
+            counters = turn.shared.counters
+            name = f"route:{team.name}"
+            count = counters.get(name, turn.shared.number)
+            counters[name] = count + 1
+            turn.shared_changed = True
+            member = team.members[count % len(team.members)]
+            set_attribute(turn, "owner", {"name": member, "team": team.name})
+        channel = turn.topology.channels[team.channel]
+        give_command(
+            turn,
+            enrollment,
+            self,
+            channel=channel,
+            purpose=turn.topology.purpose_of(self.purpose),
+            template="",
+            values={
+                "team": team.name,
+                "owner": member or None,
+                "because": self.because(turn) if self.because is not None else None,
+            },
+            expires_ms=channel.expires_ms,
+        )
+        return self.next
+
+    def title(self) -> str:
+        """What a drawing writes in the box."""
+        return f"route to {self.team}"

@@ -1,0 +1,34 @@
+"""``set``: write profile attributes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from processor.core.enrollments import record
+from processor.core.model import Fn, Node
+from processor.core.profile import set_attribute
+
+if TYPE_CHECKING:
+    from processor.core.rows import Enrollment, Track
+    from processor.core.turn import Turn
+
+__all__ = ["SetProfile"]
+
+
+class SetProfile(Node, frozen=True, kw_only=True):
+    """Set attributes to the values of expressions; all are evaluated before any is written."""
+
+    kind: ClassVar[str] = "set"
+    values: tuple[tuple[str, Fn], ...]
+
+    def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
+        """Write them and go on."""
+        results = [(name, value(turn)) for name, value in self.values]
+        for name, result in results:
+            set_attribute(turn, name, result)
+        record(turn, "stepped", enrollment, self.id)
+        return self.next
+
+    def title(self) -> str:
+        """What a drawing writes in the box."""
+        return "set " + ", ".join(name for name, _ in self.values)

@@ -1,0 +1,140 @@
+"""``wait``: for a duration, to a date, or to a time of day on certain weekdays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from processor.core.enrollments import end, record
+from processor.core.lifecycle import move_track
+from processor.core.model import Fn, Node
+from processor.core.time import clock, date_at, date_text, format_duration, next_clock, parse_time
+from processor.core.turn import zone_of
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from processor.core.rows import Enrollment, Track
+    from processor.core.turn import Turn
+
+__all__ = ["Wait", "WaitClock", "WaitTo"]
+
+_DATE_CHARS = len("2026-03-01")
+_DAY_MS = 86_400_000
+
+
+def _wait_until(turn: Turn, enrollment: Enrollment, track: Track, step: str, due_ms: int) -> None:
+    track.due_ms = due_ms
+    turn.retimed = True
+    move_track(track, "wait")
+    record(turn, "waiting", enrollment, step, "", {"until": due_ms})
+
+
+class Wait(Node, frozen=True, kw_only=True):
+    """Wait a duration, counted from the instant the track arrived."""
+
+    kind: ClassVar[str] = "wait"
+    duration_ms: int
+
+    def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
+        """Set the timer."""
+        _wait_until(turn, enrollment, track, self.id, turn.now_ms + self.duration_ms)
+        return None
+
+    def resume(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
+        """The time has passed."""
+        return self.next
+
+    def title(self) -> str:
+        """What a drawing writes in the box."""
+        return f"wait {format_duration(self.duration_ms)}"
+
+
+class WaitTo(Node, frozen=True, kw_only=True):
+    """Wait until an instant or a date, with an offset and a local time of day.
+
+    A date without ``at`` means its first local minute. A missing value goes on at once; an instant that has
+    passed goes on at once, or ends the enrollment with ``if_past_exit``.
+    """
+
+    kind: ClassVar[str] = "wait"
+    until: Fn
+    text: str
+    offset_ms: int = 0
+    at_minutes: int = -1
+    if_past_exit: bool = False
+
+    def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
+        """Set the timer, or go on where there is nothing to wait for."""
+        due_ms = self._due(turn)
+        if due_ms is None:
+            record(turn, "stepped", enrollment, self.id, "no_date")
+            return self.next
+        if due_ms > turn.now_ms:
+            _wait_until(turn, enrollment, track, self.id, due_ms)
+            return None
+        if self.if_past_exit:
+            end(turn, enrollment, "exit", "date_passed", self.id)
+            return None
+        record(turn, "stepped", enrollment, self.id, "date_passed")
+        return self.next
+
+    def _due(self, turn: Turn) -> int | None:
+        value = self.until(turn)
+        if value is None:
+            return None
+        zone = zone_of(turn)
+        days, rest_ms = divmod(self.offset_ms, _DAY_MS)
+        try:
+            if isinstance(value, int):
+                instant = value
+                date = date_text(value, zone)
+                minutes = clock(value, zone) if self.at_minutes < 0 else self.at_minutes
+                if self.at_minutes < 0:
+                    rest_ms += instant % 60_000
+            else:
+                text = str(value)
+                date = text if len(text) == _DATE_CHARS else date_text(parse_time(text, zone), zone)
+                minutes = max(self.at_minutes, 0)
+            return date_at(date, days, minutes, zone) + rest_ms
+        except ValueError:
+            return None
+
+    def resume(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
+        """The date has come."""
+        return self.next
+
+    def title(self) -> str:
+        """What a drawing writes in the box."""
+        offset = ""
+        if self.offset_ms:
+            offset = f" {'+' if self.offset_ms > 0 else '-'} {format_duration(abs(self.offset_ms))}"
+        return f"wait until {self.text}{offset}"
+
+
+class WaitClock(Node, frozen=True, kw_only=True):
+    """Wait until a local time of day, on one of the weekdays (None: any). Zone None is the contact's."""
+
+    kind: ClassVar[str] = "wait"
+    at_minutes: int
+    weekdays: frozenset[int] | None
+    zone: ZoneInfo | None
+
+    def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
+        """Set the timer, or go on when it is that very minute."""
+        due_ms = next_clock(turn.now_ms, self.at_minutes, self.zone or zone_of(turn), self.weekdays)
+        if due_ms <= turn.now_ms:
+            return self.next
+        _wait_until(turn, enrollment, track, self.id, due_ms)
+        return None
+
+    def resume(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
+        """The hour has come."""
+        return self.next
+
+    def title(self) -> str:
+        """What a drawing writes in the box."""
+        days = ""
+        if self.weekdays is not None:
+            names = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+            days = " on " + " ".join(names[day] for day in sorted(self.weekdays))
+        return f"wait until {self.at_minutes // 60:02}:{self.at_minutes % 60:02}{days}"

@@ -1,0 +1,134 @@
+"""What may be sent to whom, and when: consent, suppression, quiet hours, caps, holdouts.
+
+:func:`judge` is asked once for each send that a step wants to make. Its answer is a verdict with the name of
+the rule, so that every send held back can be listed and explained. A transactional purpose (a receipt, a
+password) is free of consent, caps, quiet hours and holdouts; so are channels that reach no contact (a task
+for a sales rep, an alert).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from processor.core.ids import share_of
+from processor.core.rows import SENT_MAX, Sent
+from processor.core.time import next_quiet_start, quiet_until
+from processor.core.turn import zone_of
+
+if TYPE_CHECKING:
+    from processor.core.model import Cap, Channel, Program, Purpose, QuietHours
+    from processor.core.turn import Turn
+
+__all__ = ["SEND", "Verdict", "expiry", "has_consent", "in_holdout", "judge", "remember_send"]
+
+
+class Verdict(msgspec.Struct, frozen=True, gc=False):
+    """``outcome``: send, wait (until ``until_ms``) or skip; ``rule`` names what decided."""
+
+    outcome: str
+    rule: str = ""
+    until_ms: int = 0
+
+
+SEND: Final = Verdict("send")
+
+
+def has_consent(turn: Turn, purpose: str, channel: str = "") -> bool:
+    """Whether the contact consents to a purpose (on a channel).
+
+    A channel's own answer goes before the general one.
+    """
+    consents = turn.row.profile.consents
+    if channel:
+        own = consents.get(f"{purpose}/{channel}")
+        if own is not None:
+            return own[0] == 1
+    general = consents.get(purpose)
+    return general is not None and general[0] == 1
+
+
+def judge(turn: Turn, purpose: Purpose, channel: Channel, when_quiet: str, when_capped: str) -> Verdict:
+    """May this send be made now? ``when_quiet`` and ``when_capped`` are "wait" or "skip"."""
+    if channel.kind != "message":
+        return SEND
+    if channel.address and not turn.row.profile.attributes.get(channel.address):
+        return Verdict("skip", "no_address")
+    if purpose.transactional:
+        return SEND
+    if purpose.consent and not has_consent(turn, purpose.name, channel.name):
+        return Verdict("skip", "no_consent")
+    policies = turn.topology.policies
+    for quiet in policies.quiet_hours:
+        if _covers(quiet, purpose.name, channel.name):
+            until = quiet_until(
+                turn.now_ms, quiet.from_minutes, quiet.to_minutes, zone_of(turn), quiet.weekdays
+            )
+            if until is not None:
+                return Verdict(when_quiet, "quiet_hours", until)
+    for cap in policies.caps:
+        if _covers(cap, purpose.name, channel.name):
+            until = _free_at(turn, cap)
+            if until:
+                return Verdict(when_capped, f"cap:{cap.name}", until)
+    return SEND
+
+
+def _covers(rule: Cap | QuietHours, purpose: str, channel: str) -> bool:
+    return (not rule.channels or channel in rule.channels) and (not rule.purposes or purpose in rule.purposes)
+
+
+def _free_at(turn: Turn, cap: Cap) -> int:
+    """0 while the cap leaves room, else the instant at which its oldest counted send leaves the window."""
+    since = turn.now_ms - cap.per_ms
+    counted = [
+        s.at_ms for s in turn.row.memory.sent if s.at_ms > since and _covers(cap, s.purpose, s.channel)
+    ]
+    if len(counted) < cap.at_most:
+        return 0
+    return counted[len(counted) - cap.at_most] + cap.per_ms
+
+
+def remember_send(turn: Turn, purpose: Purpose, channel: Channel) -> None:
+    """Count a send toward the caps. Sends older than the longest cap are let go, then the oldest of SENT_MAX."""
+    caps = turn.topology.policies.caps
+    if channel.kind != "message" or purpose.transactional or not caps:
+        return
+    memory = turn.row.memory
+    keep_after = turn.now_ms - max(cap.per_ms for cap in caps)
+    kept = [s for s in memory.sent if s.at_ms > keep_after]
+    kept.append(Sent(turn.now_ms, channel.name, purpose.name))
+    memory.sent = kept[-SENT_MAX:]
+
+
+def expiry(turn: Turn, purpose: Purpose, channel: Channel, expires_ms: int) -> int:
+    """When a command decided now expires: after ``expires_ms``, and never beyond the next quiet period."""
+    at = turn.now_ms + expires_ms
+    if channel.kind != "message" or purpose.transactional:
+        return at
+    for quiet in turn.topology.policies.quiet_hours:
+        if _covers(quiet, purpose.name, channel.name):
+            start = next_quiet_start(
+                turn.now_ms, quiet.from_minutes, quiet.to_minutes, zone_of(turn), quiet.weekdays
+            )
+            at = min(at, start)
+    return at
+
+
+def in_holdout(turn: Turn, program: Program) -> str:
+    """Return "global" or "program" when the contact is kept apart from this program, else the empty text."""
+    purpose = turn.topology.purposes.get(program.purpose)
+    if purpose is not None and purpose.transactional:
+        return ""
+    policies = turn.topology.policies
+    if (
+        policies.holdout_share
+        and share_of(policies.salt, "holdout", turn.contact_id) < policies.holdout_share
+    ):
+        return "global"
+    if program.holdout_share:
+        share = share_of(policies.salt, "holdout", program.name, turn.contact_id)
+        if share < program.holdout_share:
+            return "program"
+    return ""

@@ -1,0 +1,206 @@
+"""Scores: points for events, decay evaluated when somebody asks, grades with hysteresis.
+
+A score is stored as of an instant; its value at ``now`` is ``value * 0.5 ** ((now - at) / half_life)``,
+rounded so that machines with different maths libraries agree. Nothing sweeps over contacts: a grade that
+decay alone will lower gets one timer in the row, which is set to the crossing and moved only when it fires.
+"""
+
+from __future__ import annotations
+
+from math import ceil, log2
+from typing import TYPE_CHECKING, Any, Final
+
+from processor.core.outputs import Decision
+from processor.core.rows import Score, Timer
+
+if TYPE_CHECKING:
+    from processor.core.model import ScoreModel, ScoreRule
+    from processor.core.turn import Turn
+
+__all__ = ["add_points", "apply_rules", "check_grade", "grade_now", "score_now", "set_score"]
+
+_DAY_MS: Final = 86_400_000
+
+
+def decayed(model: ScoreModel, score: Score, now_ms: int) -> float:
+    """The score's value at ``now_ms``, rounded to the model's decimals."""
+    value = score.value
+    if model.half_life_ms and value and now_ms > score.at_ms:
+        value = round(value * 0.5 ** ((now_ms - score.at_ms) / model.half_life_ms), model.decimals)
+    return value
+
+
+def score_now(turn: Turn, name: str) -> float:
+    """A score's value now, 0 (or the model's minimum above it) for a contact without one.
+
+    Lowers ``turn.until_ms`` to the instant at which decay takes it below the next value anything compares
+    it with; a model that is compared with something that is no constant is looked at again every day.
+    """
+    model = turn.topology.scores[name]
+    score = turn.row.scores.get(name)
+    if score is None:
+        return model.minimum if model.minimum > 0 else 0.0
+    value = decayed(model, score, turn.now_ms)
+    if model.half_life_ms and value:
+        crossing = _next_crossing(model, value, turn.now_ms)
+        turn.until_ms = min(turn.until_ms, crossing)
+    return value
+
+
+def grade_now(turn: Turn, name: str) -> str:
+    """A score's grade now; the lowest grade for a contact without a score, "" for a model without grades."""
+    model = turn.topology.scores[name]
+    score = turn.row.scores.get(name)
+    return _grade_of(model, score_now(turn, name), score.grade if score else "")
+
+
+def _grade_of(model: ScoreModel, value: float, current: str) -> str:
+    """The highest grade whose ``at`` is reached, or the current one while its ``until`` holds."""
+    best = ""
+    for grade in model.grades:
+        if value >= grade.at or (grade.name == current and value >= grade.until):
+            best = grade.name
+    return best
+
+
+def _next_crossing(model: ScoreModel, value: float, now_ms: int) -> int:
+    """The first instant at which the decaying value is below a bound that it is not below now."""
+    bound = max((b for b in model.bounds if 0 < b <= value), default=0.0)
+    half_unit = 0.5 * 10.0**-model.decimals  # below it the rounded value is below the bound
+    soonest = now_ms + _DAY_MS if model.compared_freely else 1 << 62
+    if bound <= half_unit:
+        return soonest
+    wait = ceil(model.half_life_ms * log2(value / (bound - half_unit))) + 1
+    return min(soonest, now_ms + max(wait, 1))
+
+
+def apply_rules(turn: Turn, rules: tuple[ScoreRule, ...], age_ms: int) -> None:
+    """Give the points of one event; ``age_ms`` older than now, its points have decayed since."""
+    ledger: list[dict[str, Any]] = []
+    for rule in rules:
+        if rule.when is not None and not rule.when(turn):
+            continue
+        points = rule.add if rule.add_fn is None else rule.add_fn(turn)
+        if not points:
+            continue
+        model = turn.topology.scores[rule.model]
+        score = turn.row.scores.get(rule.model)
+        if score is None:
+            score = _new_score(turn, model)
+        if rule.cap_ms:
+            points = _capped(score, rule, points, turn.now_ms)
+            if not points:
+                continue
+        if age_ms > 0 and model.half_life_ms:
+            points = round(points * 0.5 ** (age_ms / model.half_life_ms), model.decimals)
+        value = _change(turn, model, score, points)
+        ledger.append({"score": rule.model, "rule": rule.name, "points": points, "after": value})
+    if ledger:
+        turn.out.append(
+            Decision(
+                "scored",
+                turn.contact_id,
+                turn.now_ms,
+                "",
+                0,
+                "",
+                "",
+                "",
+                {"event": turn.event_id, "ledger": ledger},
+            )
+        )
+
+
+def add_points(turn: Turn, name: str, points: float, program: str, step: str) -> None:
+    """Points given by a step of a program."""
+    model = turn.topology.scores[name]
+    score = turn.row.scores.get(name) or _new_score(turn, model)
+    points = round(points, model.decimals)
+    value = _change(turn, model, score, points)
+    ledger = [{"score": name, "rule": f"{program}/{step}", "points": points, "after": value}]
+    turn.out.append(
+        Decision("scored", turn.contact_id, turn.now_ms, program, 0, "", step, "", {"ledger": ledger})
+    )
+
+
+def set_score(turn: Turn, name: str, value: float, program: str, step: str) -> None:
+    """Set a score to a value; recorded as the points that takes."""
+    add_points(turn, name, value - score_now(turn, name), program, step)
+
+
+def _new_score(turn: Turn, model: ScoreModel) -> Score:
+    start = model.minimum if model.minimum > 0 else 0.0
+    score = turn.row.scores[model.name] = Score(start, turn.now_ms, _grade_of(model, start, ""), {})
+    return score
+
+
+def _capped(score: Score, rule: ScoreRule, points: float, now_ms: int) -> float:
+    """What the rule's cap leaves of the points. The cap's window starts with the first points in it."""
+    used = score.caps.get(rule.name)
+    if used is None or now_ms - used[0] >= rule.cap_ms:
+        used = score.caps[rule.name] = [now_ms, 0.0]
+    if rule.cap_times:
+        if used[1] >= rule.cap_times:
+            return 0.0
+        used[1] += 1
+        return points
+    left = rule.cap_points - used[1]
+    if left <= 0:
+        return 0.0
+    points = min(points, left) if points > 0 else max(points, -left)
+    used[1] += abs(points)
+    return points
+
+
+def _change(turn: Turn, model: ScoreModel, score: Score, points: float) -> float:
+    """Add points, then raise what follows: thresholds crossed, a grade changed, segments to look at."""
+    now_ms = turn.now_ms
+    before = decayed(model, score, now_ms)
+    value = round(min(max(before + points, model.minimum), model.maximum), model.decimals)
+    score.value = value
+    score.at_ms = now_ms
+    for threshold in model.thresholds:
+        if before < threshold <= value:
+            turn.derived.append(("score_reached", {"score": model.name, "threshold": threshold}))
+    if model.grades:
+        _regrade(turn, model, score, value)
+    turn.stale.update(turn.topology.segments_by_score.get(model.name, ()))
+    return value
+
+
+def _regrade(turn: Turn, model: ScoreModel, score: Score, value: float) -> None:
+    grade = _grade_of(model, value, score.grade)
+    if grade != score.grade:
+        change = {"score": model.name, "from": score.grade, "to": grade}
+        score.grade = grade
+        turn.out.append(Decision("graded", turn.contact_id, turn.now_ms, "", 0, "", "", "", change))
+        turn.derived.append(("grade_changed", change))
+    if model.half_life_ms and grade != model.grades[0].name and grade:
+        _watch_grade(turn, model, score)
+
+
+def _watch_grade(turn: Turn, model: ScoreModel, score: Score) -> None:
+    """One timer for the grade's loss. Points only put the crossing off, so an earlier timer is left alone."""
+    for timer in turn.row.timers:
+        if timer.kind == "grade" and timer.name == model.name:
+            return
+    floor = next(grade.until for grade in model.grades if grade.name == score.grade)
+    half_unit = 0.5 * 10.0**-model.decimals
+    if floor <= half_unit or score.value <= 0:
+        return
+    wait = ceil(model.half_life_ms * log2(score.value / (floor - half_unit))) + 1
+    turn.row.timers.append(Timer(score.at_ms + max(wait, 1), "grade", model.name))
+    turn.retimed = True
+
+
+def check_grade(turn: Turn, name: str) -> None:
+    """A grade's timer fired: lower the grade if decay has, and watch for the next loss."""
+    model = turn.topology.scores.get(name)
+    score = turn.row.scores.get(name)
+    if model is None or score is None or not model.grades:
+        return
+    value = decayed(model, score, turn.now_ms)
+    score.value = value
+    score.at_ms = turn.now_ms
+    _regrade(turn, model, score, value)
+    turn.stale.update(turn.topology.segments_by_score.get(name, ()))

@@ -1,0 +1,51 @@
+"""Segments: memberships that follow from conditions.
+
+A segment is looked at again only when something that it reads changed, or when time alone can change it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from processor.core.outputs import Decision
+from processor.core.timers import look_again
+from processor.core.turn import NEVER_MS
+
+if TYPE_CHECKING:
+    from processor.core.turn import Turn
+
+__all__ = ["refresh_segments"]
+
+
+def refresh_segments(turn: Turn) -> None:
+    """Look again at the segments in ``turn.stale``, each after those it reads, and raise what changed."""
+    topology = turn.topology
+    stale = turn.stale
+    turn.stale = set()
+    if len(stale) > 1:
+        order = topology.segment_order
+        names = sorted(stale, key=order.__getitem__)
+    else:
+        names = list(stale)
+    for name in names:
+        _refresh(turn, name)
+
+
+def _refresh(turn: Turn, name: str) -> None:
+    segment = turn.topology.segments[name]
+    turn.until_ms = NEVER_MS
+    inside = bool(segment.when.fn(turn))
+    if segment.when.uses.by_time:
+        look_again(turn, "segment", name, turn.until_ms)
+    memberships = turn.row.segments
+    if inside == (name in memberships):
+        return
+    if inside:
+        memberships[name] = turn.now_ms
+        kind = "segment_entered"
+    else:
+        del memberships[name]
+        kind = "segment_left"
+    turn.out.append(Decision(kind, turn.contact_id, turn.now_ms, "", 0, "", "", name))
+    turn.derived.append((kind, {"segment": name}))
+    turn.stale.update(turn.topology.segments_by_segment.get(name, ()))

@@ -1,0 +1,147 @@
+"""The contact's own timers: looking again at what time alone can change, dates, inactivity.
+
+The row is the authority: it lists its timers, and an index elsewhere only hints at them. A timer that only
+*looks again* is never put off: firing early looks and sets it anew, while moving it at every event would
+write the timer index at every event.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from processor.core.rows import Timer
+from processor.core.time import date_at, date_text, month_day, parse_time, yearly
+from processor.core.turn import NEVER_MS, zone_of
+
+if TYPE_CHECKING:
+    from processor.core.model import Entry
+    from processor.core.rows import Row
+    from processor.core.turn import Turn
+
+__all__ = [
+    "arm_date",
+    "arm_dates",
+    "arm_idle",
+    "earliest",
+    "idle_since",
+    "look_again",
+    "quarantine",
+    "take_due",
+]
+
+
+_DATE_CHARS = len("2026-03-01")
+
+
+def earliest(row: Row) -> int:
+    """The row's earliest due instant, 0 when nothing waits."""
+    due = NEVER_MS
+    for enrollment in row.enrollments:
+        at = enrollment.due_ms
+        if at and at < due:
+            due = at
+        for track in enrollment.tracks:
+            at = track.due_ms
+            if at and at < due:
+                due = at
+    for timer in row.timers:
+        due = min(due, timer.due_ms)
+    return 0 if due == NEVER_MS else due
+
+
+def take_due(row: Row, at_ms: int) -> list[Timer]:
+    """Take the contact's timers due by ``at_ms`` out of the row, earliest first."""
+    due = [timer for timer in row.timers if timer.due_ms <= at_ms]
+    if due:
+        row.timers[:] = [timer for timer in row.timers if timer.due_ms > at_ms]
+        due.sort(key=lambda timer: (timer.due_ms, timer.kind, timer.name))
+    return due
+
+
+def look_again(turn: Turn, kind: str, name: str, until_ms: int) -> None:
+    """Keep one timer of this kind and name for the instant at which a value can change by time alone."""
+    timers = turn.row.timers
+    for index, timer in enumerate(timers):
+        if timer.kind == kind and timer.name == name:
+            if until_ms >= NEVER_MS:
+                del timers[index]
+                turn.retimed = True
+            elif until_ms < timer.due_ms or timer.due_ms <= turn.now_ms:
+                timer.due_ms = until_ms
+                turn.retimed = True
+            return
+    if until_ms < NEVER_MS:
+        timers.append(Timer(until_ms, kind, name))
+        turn.retimed = True
+
+
+def arm_dates(turn: Turn) -> None:
+    """Set the timers of date entries whose attribute (or zone) changed; what has passed is not set."""
+    names = turn.redated
+    turn.redated = set()
+    for name in sorted(names):
+        for entry in turn.topology.dates_by_attribute.get(name, ()):
+            arm_date(turn, entry, turn.now_ms)
+
+
+def arm_date(turn: Turn, entry: Entry, after_ms: int) -> None:
+    """Set one date entry's timer to its first instant at or after ``after_ms``, or take it away."""
+    timers = turn.row.timers
+    label = f"{entry.program}/{entry.id}"
+    timers[:] = [timer for timer in timers if not (timer.kind == "date" and timer.name == label)]
+    turn.retimed = True
+    due = _date_due(turn, entry, after_ms)
+    if due is not None:
+        timers.append(Timer(due, "date", label))
+
+
+def _date_due(turn: Turn, entry: Entry, after_ms: int) -> int | None:
+    value = turn.row.profile.attributes.get(entry.attribute)
+    if not isinstance(value, str):
+        return None
+    zone = zone_of(turn)
+    try:
+        date = value if len(value) == _DATE_CHARS else date_text(parse_time(value, zone), zone)
+        if entry.yearly:
+            month, day = month_day(date)
+            return yearly(after_ms, month, day, entry.offset_days, entry.at_minutes, zone)
+        due = date_at(date, entry.offset_days, entry.at_minutes, zone)
+    except ValueError:
+        return None  # not a date: an attribute the schema does not know may hold anything
+    return due if due >= after_ms else None
+
+
+def idle_since(turn: Turn, entry: Entry) -> int:
+    """When the contact last did anything that counts as activity for the entry (ms; 0 for never)."""
+    if not entry.activities:
+        return turn.row.active_ms
+    history = turn.row.history
+    return max((history[name].last_ms for name in entry.activities if name in history), default=0)
+
+
+def arm_idle(turn: Turn, entries: tuple[Entry, ...]) -> None:
+    """An activity: start the inactivity timers that are not running. Running ones find out when they fire."""
+    timers = turn.row.timers
+    for entry in entries:
+        label = f"{entry.program}/{entry.id}"
+        for timer in timers:
+            if timer.kind == "idle" and timer.name == label:
+                break
+        else:
+            timers.append(Timer(turn.now_ms + entry.inactive_ms, "idle", label))
+            turn.retimed = True
+
+
+def quarantine(row: Row, at_ms: int) -> None:
+    """Stop the timers due by ``at_ms``: firing them raised. They stay in the row, to be seen and released."""
+    for enrollment in row.enrollments:
+        if 0 < enrollment.due_ms <= at_ms:
+            enrollment.due_ms = 0
+        for track in enrollment.tracks:
+            if 0 < track.due_ms <= at_ms:
+                track.due_ms = 0
+                track.mark = "quarantined"
+    for timer in row.timers:
+        if timer.due_ms <= at_ms:
+            timer.due_ms = NEVER_MS - 1
+    row.due_ms = earliest(row)

@@ -1,0 +1,65 @@
+"""What one turn of the machine can see and touch; compiled expressions are functions of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from processor.core.model import Topology
+    from processor.core.outputs import Output
+    from processor.core.rows import Enrollment, Row
+    from processor.core.shared import Shared
+
+__all__ = ["NEVER_MS", "Turn", "zone_of"]
+
+NEVER_MS = 1 << 62  # later than any instant: "the value never changes by time alone"
+
+
+class Turn(msgspec.Struct, gc=False):
+    """One input at work on one row.
+
+    ``now_ms`` is the instant the turn acts at. ``props`` are the properties of the event being looked at
+    (``event.…``), ``entry`` those kept from the enrollment's entry event, ``answer`` those kept from the
+    event that ended its latest wait_for. ``until_ms`` is lowered by time-dependent functions to the first
+    instant at which their value can change by time alone. ``derived`` queues events that follow from this
+    one (a segment entered, a score threshold reached) as (type, properties). ``stale`` collects the names of
+    segments to look at again, ``redated`` those of date attributes whose timers have to be set anew.
+    ``occurred_ms`` is when the event occurred, ``now_ms`` or earlier when it came late. ``retimed`` says that
+    the row's earliest due instant has to be found again, ``shared_changed`` that the shared row was written to.
+    """
+
+    topology: Topology
+    row: Row
+    shared: Shared
+    contact_id: str
+    now_ms: int
+    out: list[Output]
+    event_id: str = ""
+    event_type: str = ""
+    props: dict[str, Any] = {}
+    entry: dict[str, Any] = {}
+    answer: dict[str, Any] = {}
+    variants: dict[str, str] = {}
+    until_ms: int = NEVER_MS
+    derived: list[tuple[str, dict[str, Any]]] = []
+    stale: set[str] = set()
+    redated: set[str] = set()
+    runnable: list[Enrollment] = []
+    occurred_ms: int = 0
+    started_ms: int = 0
+    retimed: bool = False
+    shared_changed: bool = False
+    zone: ZoneInfo | None = None
+
+
+def zone_of(turn: Turn) -> ZoneInfo:
+    """The contact's time zone, or the topology's where the contact has none (or an unknown one)."""
+    zone = turn.zone
+    if zone is None:
+        name = turn.row.profile.attributes.get("tz")
+        zone = turn.zone = turn.topology.zone_for(name)
+    return zone
