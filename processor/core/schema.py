@@ -1,0 +1,155 @@
+"""What events may look like: the built-in types, the types of properties, and the check of a published event.
+
+A check is compiled once for each event type, since it is on the path of every event. A reason names the
+property and what it must be, never its value: reasons go to dead letters, where no personal data may be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from processor.core.time import is_zone, parse_time
+
+if TYPE_CHECKING:
+    from processor.core.model import Topology
+
+__all__ = ["BUILT_IN_EVENTS", "DERIVED_EVENTS", "PROPERTY_TYPES", "Check", "compile_checks", "validate"]
+
+Check = Callable[[Mapping[str, Any]], str | None]
+
+PROPERTY_TYPES: Final = ("string", "number", "integer", "boolean", "time", "date", "zone", "list", "map")
+
+# Event types every topology has; a topology may add properties. profile_updated has the profile's attributes.
+BUILT_IN_EVENTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "profile_updated": {},
+    "consent_granted": {"purpose": "string", "channel": "string?", "text": "string?"},
+    "consent_withdrawn": {"purpose": "string?", "channel": "string?"},
+    "list_joined": {"list": "string"},
+    "list_left": {"list": "string"},
+    "contact_added": {"program": "string"},
+    "contact_removed": {"program": "string"},
+    "contact_identified": {"anonymous_id": "string"},
+}
+
+# Event types the machine raises itself; nobody can publish them.
+DERIVED_EVENTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "segment_entered": {"segment": "string"},
+    "segment_left": {"segment": "string"},
+    "score_reached": {"score": "string", "threshold": "number"},
+    "grade_changed": {"score": "string", "from": "string?", "to": "string?"},
+    "program_ended": {"program": "string", "reason": "string"},
+    "enrolled": {"program": "string"},
+}
+
+_PYTHON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "string": (str,),
+    "number": (int, float),
+    "integer": (int,),
+    "boolean": (bool,),
+    "time": (str,),
+    "date": (str,),
+    "zone": (str,),
+    "list": (list,),
+    "map": (dict,),
+}
+_DATE: Final = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])").fullmatch
+_PHRASES: Final = {
+    "string": "a text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "time": "a time such as 2026-03-01T09:30:00Z",
+    "date": "a date such as 2026-03-01",
+    "zone": "a time zone such as Europe/London",
+    "list": "a list",
+    "map": "a map",
+}
+
+
+def validate(topology: Topology, event_type: str, properties: Mapping[str, Any]) -> str | None:
+    """Return why an event cannot be taken, or None when it can.
+
+    The reasons are ``unknown_event_type``, ``derived_event_type``, ``missing_property: NAME`` and
+    ``wrong_type: NAME must be …``. Properties that are not declared are not looked at.
+    """
+    check = topology.checks.get(event_type)
+    if check is not None:
+        return check(properties)
+    if event_type in DERIVED_EVENTS:
+        return "derived_event_type"
+    if topology.checks or event_type not in topology.event_schemas:
+        return "unknown_event_type"
+    # A topology that was put together by hand, without compiled checks.
+    return compile_checks(topology.event_schemas, topology.profile_schema)[event_type](properties)
+
+
+def compile_checks(
+    event_schemas: Mapping[str, Mapping[str, str]], profile_schema: Mapping[str, str]
+) -> dict[str, Check]:
+    """Return a check for each event type that can be published."""
+    checks: dict[str, Check] = {}
+    for event_type, schema in event_schemas.items():
+        if event_type in DERIVED_EVENTS:
+            continue
+        if event_type == "profile_updated":
+            # It carries any part of the profile, and a null removes an attribute.
+            attributes = {name: f"{kind.removesuffix('?')}?" for name, kind in profile_schema.items()}
+            checks[event_type] = _compile({**schema, **attributes})
+        else:
+            checks[event_type] = _compile(schema)
+    return checks
+
+
+def _compile(schema: Mapping[str, str]) -> Check:
+    plain: list[tuple[str, frozenset[type]]] = []
+    texts: list[tuple[str, Callable[[str], Any]]] = []
+    for name, declared in schema.items():
+        kind = declared.removesuffix("?")
+        missing = (type(None),) if declared.endswith("?") else ()
+        plain.append((name, frozenset((*_PYTHON_TYPES[kind], *missing))))
+        if kind in _READS:
+            texts.append((name, _READS[kind]))
+    declared_plain, declared_texts = tuple(plain), tuple(texts)
+
+    def check(properties: Mapping[str, Any]) -> str | None:
+        get = properties.get
+        for name, types in declared_plain:
+            value = get(name)
+            # type() and not isinstance: a boolean is no number here.
+            if type(value) not in types and not _near(schema[name], value):
+                return _reason(name, schema[name], value)
+        for name, reads in declared_texts:
+            text = get(name)
+            if text is not None and not reads(text):
+                return _reason(name, schema[name], text)
+        return None
+
+    return check
+
+
+def _near(declared: str, value: Any) -> bool:
+    """Return whether a value of another type means the same: 3.0 for an integer, as some encoders write it."""
+    return declared.startswith("integer") and type(value) is float and value.is_integer()
+
+
+def _reason(name: str, declared: str, value: Any) -> str:
+    if value is None:
+        return f"missing_property: {name}"
+    return f"wrong_type: {name} must be {_PHRASES[declared.removesuffix('?')]}"
+
+
+def _is_time(text: str) -> bool:
+    try:
+        parse_time(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_date(text: str) -> bool:
+    return _DATE(text) is not None and _is_time(text)
+
+
+_READS: Final[Mapping[str, Callable[[str], Any]]] = {"time": _is_time, "date": _is_date, "zone": is_zone}

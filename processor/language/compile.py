@@ -1,0 +1,268 @@
+"""A folder of files -> a topology. All problems of all files are reported together, and nothing is half loaded."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from processor.core.model import Program, ScoreRule, Topology
+from processor.core.schema import compile_checks
+from processor.core.time import is_zone, zone
+from processor.language.expressions import Compiler
+from processor.language.index import Parts, always, by_segment, reactions, segments_by, with_thresholds
+from processor.language.names import Known
+from processor.language.problems import Mark, Problem, Problems, instead, quoted
+from processor.language.program_shape import PROGRAM
+from processor.language.programs import ProgramSource, program
+from processor.language.records import Form
+from processor.language.scores import scores, segments
+from processor.language.shapes import BAD, Reader
+from processor.language.source import BYTES_MAX, Mapping, Node, parse
+from processor.language.topology import channels, know, policies, purposes, teams
+from processor.language.topology_shape import TOPOLOGY
+
+__all__ = ["Loaded", "load_topology", "read_documents"]
+
+PROGRAMS_MAX: Final = 1000
+_MAIN: Final = "topology.yaml"
+_SECTIONS: Final = tuple(key for key in TOPOLOGY.fields if key not in ("topology", "description", "timezone"))
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """A loaded folder. ``sources`` say where each program and its steps stand, ``form`` where the sections do."""
+
+    topology: Topology
+    warnings: tuple[Problem, ...]
+    folder: Path
+    sources: dict[str, ProgramSource]
+    form: Form
+    known: Known
+
+
+def load_topology(folder: Path) -> Loaded:
+    """Read and compile the topology in ``folder``.
+
+    Raises:
+        LanguageError: with every problem of every file, when there is an error among them.
+    """
+    problems = Problems()
+    reader = Reader(problems, [])
+    digest = hashlib.sha256()
+    form = _read_sections(folder, reader)
+    files = _program_files(folder, problems)
+    forms = {file: made for file in files if (made := _read_program(folder, file, reader)) is not None}
+    if form is None:
+        problems.settle()
+        form = Form(Mark(_MAIN), "topology", {}, {})
+    for file in sorted([*_section_files(folder), *files]):
+        data = (folder / file).read_bytes()
+        digest.update(f"{file}\0{len(data)}\0".encode())
+        digest.update(data)
+    known = know(form, problems)
+    _name_programs(known, forms, problems)
+    compiler = Compiler(known, problems, [])
+    topology, sources = _compile(form, forms, compiler, digest.hexdigest())
+    known.check(reader.references, problems)
+    warnings = problems.settle()
+    return Loaded(
+        topology=topology, warnings=warnings, folder=folder, sources=sources, form=form, known=known
+    )
+
+
+def read_documents(folder: Path, file: str, problems: Problems) -> list[Node]:
+    """Return the YAML documents of a file; what cannot be read is reported."""
+    try:
+        data = (folder / file).read_bytes()
+    except OSError as error:
+        reason = error.strerror or "it cannot be opened"
+        problems.error(
+            Mark(file), "unreadable-file", f"the file cannot be read: {reason}", "check its permissions"
+        )
+        return []
+    if len(data) > BYTES_MAX:
+        message = f"the file has {len(data)} bytes, {BYTES_MAX} are the most"
+        problems.error(Mark(file), "file-too-large", message, "split it into several programs")
+        return []
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        mark = Mark(file, before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1)
+        problems.error(mark, "not-utf8", "the file is not UTF-8 text", "save it as UTF-8")
+        return []
+    return parse(text, file, problems)
+
+
+def _one_document(folder: Path, file: str, problems: Problems) -> Node | None:
+    before = problems.errors
+    documents = read_documents(folder, file, problems)
+    if len(documents) == 1:
+        return documents[0]
+    if documents:
+        message = "a second document begins here"
+        problems.error(
+            documents[1].mark, "two-documents", message, "write it in a file of its own, without ---"
+        )
+    elif problems.errors == before:
+        problems.error(Mark(file), "empty-file", "the file is empty", "write its content, or delete it")
+    return None
+
+
+def _section_files(folder: Path) -> list[str]:
+    return [file for file in (_MAIN, *(f"{name}.yaml" for name in _SECTIONS)) if (folder / file).is_file()]
+
+
+def _program_files(folder: Path, problems: Problems) -> list[str]:
+    found = []
+    for path in sorted((folder / "programs").glob("*")):
+        file = f"programs/{path.name}"
+        if path.suffix == ".yml":
+            message = "files that end in .yml are not read"
+            problems.warn(Mark(file), "unused-file", message, f"rename it to {path.stem}.yaml")
+        elif path.suffix == ".yaml" and not path.name.endswith(".test.yaml"):
+            found.append(file)
+    for path in sorted(folder.glob("*.y*ml")):
+        if path.name not in (_MAIN, *(f"{name}.yaml" for name in _SECTIONS)):
+            fix = instead(path.stem, _SECTIONS, "move it away, or into programs/ if it is a program")
+            problems.warn(
+                Mark(path.name), "unused-file", f"{quoted(path.name)} is not the name of a section", fix
+            )
+    if len(found) > PROGRAMS_MAX:
+        message = f"there are {len(found)} programs, {PROGRAMS_MAX} are the most"
+        problems.error(Mark("programs"), "too-many-programs", message, "split the topology")
+    return found
+
+
+def _read_sections(folder: Path, reader: Reader) -> Form | None:
+    """Return the form of topology.yaml and of the files that its sections were moved to."""
+    problems = reader.problems
+    if not (folder / _MAIN).is_file():
+        message = "there is no topology.yaml in this folder"
+        problems.error(
+            Mark(_MAIN), "missing-file", message, "write one that begins with topology: and a name"
+        )
+        return None
+    node = _one_document(folder, _MAIN, problems)
+    form = TOPOLOGY.read(node, reader, "topology.yaml") if node is not None else BAD
+    for file in _section_files(folder)[1:]:
+        section = _one_document(folder, file, problems)
+        if section is None:
+            continue
+        name = file.removesuffix(".yaml")
+        value = TOPOLOGY.fields[name].shape.read(section, reader, name)
+        if form is BAD:
+            continue
+        if name in form:
+            message = f"{quoted(name)} is also in {file}"
+            problems.error(form.at(name), "duplicate-section", message, "write it in one place")
+        elif value is not BAD:
+            form.values[name] = value
+            form.marks[name] = section.mark
+    return None if form is BAD else form
+
+
+def _read_program(folder: Path, file: str, reader: Reader) -> Form | None:
+    node = _one_document(folder, file, reader.problems)
+    if node is None:
+        return None
+    if isinstance(node, Mapping) and any(key.text == "scenario" for key, _ in node.pairs):
+        fix = f"rename it to {Path(file).stem}.test.yaml"
+        reader.problems.error(node.mark, "misplaced-scenario", "this is a scenario, not a program", fix)
+        return None
+    form = PROGRAM.read(node, reader, "the program")
+    return None if form is BAD else form
+
+
+def _name_programs(known: Known, forms: dict[str, Form], problems: Problems) -> None:
+    names: dict[str, str] = {}
+    enrollable = set()
+    for file, form in forms.items():
+        name = form.get("program")
+        if name is None:
+            continue
+        stem = Path(file).stem
+        if name in names:
+            message = f"the program {quoted(name)} is there already, in {names[name]}"
+            problems.error(form.at("program"), "duplicate-program", message, f'write "{stem}"')
+        elif name != stem:
+            message = f"the program {quoted(name)} is in a file of another name"
+            problems.error(form.at("program"), "program-file", message, f'write "{stem}", or rename the file')
+        names[name] = file
+        if any(entry.kind == "from_program" for entry in form.get("entry", ())):
+            enrollable.add(name)
+    known.programs = frozenset(names)
+    known.enrollable = frozenset(enrollable)
+
+
+def _compile(
+    form: Form, forms: dict[str, Form], compiler: Compiler, digest: str
+) -> tuple[Topology, dict[str, ProgramSource]]:
+    known = compiler.known
+    timezone = zone(form.get("timezone", "UTC"))
+    rules: dict[str, list[ScoreRule]] = {}
+    models = scores(form, compiler, rules)
+    ordered = segments(form, compiler)
+    made_channels = channels(form)
+    programs: dict[str, Program] = {}
+    sources: dict[str, ProgramSource] = {}
+    for file, given in forms.items():
+        made, source = program(given, file, compiler, made_channels, timezone)
+        programs[made.name] = made
+        sources[made.name] = source
+    parts = Parts(
+        event_types=known.events,
+        declared=known.declared,
+        programs=programs,
+        segments=ordered,
+        rules=rules,
+        expressions=compiler.compiled,
+    )
+    entries = [entry for one in programs.values() for entry in one.entries]
+    dates = tuple(entry for entry in entries if entry.kind == "date")
+    by_attribute = segments_by(ordered, "attributes")
+    topology = Topology(
+        name=form.get("topology", ""),
+        digest=digest,
+        timezone=timezone,
+        zones=_zone_or_none,
+        event_schemas=known.events,
+        profile_schema=known.profile,
+        programs=programs,
+        purposes=purposes(form),
+        channels=made_channels,
+        scores=with_thresholds(models, programs.values()),
+        segments=ordered,
+        policies=policies(form),
+        teams=teams(form),
+        reactions=reactions(parts),
+        always=always(programs.values()),
+        segments_by_score=segments_by(ordered, "scores"),
+        segments_by_attribute=by_attribute,
+        segments_by_list=_union(segments_by(ordered, "lists")),
+        segments_by_program=_union(segments_by(ordered, "programs")),
+        segments_by_consent=_union(segments_by(ordered, "consents")),
+        segments_by_segment=by_segment(ordered),
+        segment_order={name: number for number, name in enumerate(ordered)},
+        dates=dates,
+        dates_by_attribute={
+            name: tuple(entry for entry in dates if entry.attribute == name)
+            for name in dict.fromkeys(entry.attribute for entry in dates)
+        },
+        idle=tuple(entry for entry in entries if entry.kind == "inactive"),
+        schedules=tuple(entry for entry in entries if entry.kind == "schedule"),
+        checks=compile_checks(known.events, known.profile),
+    )
+    return topology, sources
+
+
+def _union(by_name: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for names in by_name.values() for name in names))
+
+
+def _zone_or_none(name: Any) -> ZoneInfo | None:
+    """Return the zone of that name, None for what is not the name of one."""
+    return zone(name) if isinstance(name, str) and is_zone(name) else None

@@ -1,0 +1,140 @@
+"""The index from an event type to exactly what can react to it, so that an event costs only what it concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from processor.core.history import merge_series, series_spec
+from processor.core.model import (
+    Entry,
+    Expression,
+    Program,
+    Reaction,
+    ScoreModel,
+    ScoreRule,
+    Segment,
+    SeriesSpec,
+)
+
+__all__ = ["Parts", "always", "by_segment", "reactions", "segments_by", "with_thresholds"]
+
+# What an event type changes of the contact itself, by the field of Uses that says who reads it.
+_CHANGES = {
+    "consent_granted": "consents",
+    "consent_withdrawn": "consents",
+    "list_joined": "lists",
+    "list_left": "lists",
+}
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the index is made of. ``segments`` come in an order in which each follows those it reads."""
+
+    event_types: Iterable[str]
+    declared: tuple[str, ...]
+    programs: Mapping[str, Program]
+    segments: Mapping[str, Segment]
+    rules: Mapping[str, list[ScoreRule]]
+    expressions: list[Expression]
+
+
+def reactions(parts: Parts) -> dict[str, Reaction]:
+    """Return the reaction of each event type that anything reacts to."""
+    entries = [entry for program in parts.programs.values() for entry in program.entries]
+    idle = [entry for entry in entries if entry.kind == "inactive"]
+    series = _series(parts.expressions, idle)
+    made = {}
+    for name in parts.event_types:
+        rules = tuple(parts.rules.get(name, ()))
+        reaction = Reaction(
+            series=tuple(spec for spec in series if spec.event == name),
+            rules=rules,
+            segments=_touched(name, rules, parts.segments),
+            entries=tuple(entry for entry in entries if entry.event == name),
+            programs=frozenset(
+                program.name for program in parts.programs.values() if _listens(program, name)
+            ),
+            activity=tuple(entry for entry in idle if name in (entry.activities or parts.declared)),
+        )
+        if reaction != Reaction():
+            made[name] = reaction
+    return made
+
+
+def always(programs: Iterable[Program]) -> Reaction:
+    """Return what has to be looked at after an input of any type: the programs with bare conditions."""
+    names = [
+        program.name
+        for program in programs
+        if "*" in program.listeners or program.exit_conditions or (program.goal and program.goal.condition)
+    ]
+    return Reaction(programs=frozenset(names))
+
+
+def segments_by(segments: Mapping[str, Segment], field: str) -> dict[str, tuple[str, ...]]:
+    """Return, for each name in a field of the segments' uses, the segments that read it, directly or not."""
+    names = sorted({name for segment in segments.values() for name in getattr(segment.when.uses, field)})
+    return {
+        name: _closed(
+            {key for key, segment in segments.items() if name in getattr(segment.when.uses, field)}, segments
+        )
+        for name in names
+    }
+
+
+def by_segment(segments: Mapping[str, Segment]) -> dict[str, tuple[str, ...]]:
+    """Return, for each segment, those that read it directly."""
+    return {
+        name: readers
+        for name in segments
+        if (readers := tuple(key for key, other in segments.items() if name in other.when.uses.segments))
+    }
+
+
+def with_thresholds(models: Mapping[str, ScoreModel], programs: Iterable[Program]) -> dict[str, ScoreModel]:
+    """Return the score models with the values whose crossing some program starts on, ascending."""
+    found: dict[str, set[float]] = {}
+    for program in programs:
+        for entry in program.entries:
+            if entry.kind == "score":
+                match: dict[str, Any] = dict(entry.match)
+                found.setdefault(match["score"], set()).add(match["threshold"])
+    return {
+        name: msgspec.structs.replace(model, thresholds=tuple(sorted(found.get(name, ()))))
+        for name, model in models.items()
+    }
+
+
+def _series(expressions: Iterable[Expression], idle: Iterable[Entry]) -> tuple[SeriesSpec, ...]:
+    """Return every history that is needed: what expressions count, and when an activity was last seen."""
+    wanted = [spec for expression in expressions for spec in expression.uses.series]
+    wanted.extend(series_spec(name) for entry in idle for name in entry.activities)
+    return merge_series(wanted)
+
+
+def _listens(program: Program, name: str) -> bool:
+    return name in program.listeners or name in program.goal_events or name in program.exit_events
+
+
+def _touched(name: str, rules: tuple[ScoreRule, ...], segments: Mapping[str, Segment]) -> tuple[str, ...]:
+    models = {rule.model for rule in rules}
+    change = _CHANGES.get(name)
+    found = set()
+    for key, segment in segments.items():
+        uses = segment.when.uses
+        if name in uses.events or models & uses.scores or (change and getattr(uses, change)):
+            found.add(key)
+        elif name == "profile_updated" and (uses.attributes or uses.by_time):
+            found.add(key)  # the zone is an attribute too, and what depends on the clock depends on it
+    return _closed(found, segments)
+
+
+def _closed(found: set[str], segments: Mapping[str, Segment]) -> tuple[str, ...]:
+    """Return the segments and those that read them, directly or not, in the order of the topology."""
+    for name, segment in segments.items():  # each comes after those it reads
+        if segment.when.uses.segments & found:
+            found.add(name)
+    return tuple(name for name in segments if name in found)

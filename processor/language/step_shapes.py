@@ -1,0 +1,281 @@
+"""The shapes of the steps: one record a kind. A later kind is one more entry here and one in ``steps``."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from processor.language.problems import instead, quoted
+from processor.language.records import Either, Field, Form, Keyed, Lazy, ListOf, MapOf, OneOrMany, Record
+from processor.language.shapes import (
+    NAME,
+    Choice,
+    Clock,
+    Definitions,
+    Duration,
+    Expr,
+    Name,
+    Number,
+    Reader,
+    Ref,
+    Shape,
+    Text,
+    Zone,
+)
+from processor.language.source import Node, Scalar
+from processor.language.topology_shape import CONDITION, IDENTIFIER, WEEKDAY_NAMES, WORD_NAME
+
+__all__ = ["BRANCH", "SPLIT_BRANCH", "STEP", "STEPS", "STEP_RECORDS"]
+
+STEPS: Final = Lazy(name="steps", get=lambda: ListOf(item=STEP))
+_ID: Final = Field(Name(pattern=NAME), "a stable name for the step; default made from its kind and argument")
+_TIMEOUT: Final = Field(Duration(), "how long at the longest")
+_THEN: Final = Field(STEPS, "steps when it came")
+_ELSE: Final = Field(STEPS, "steps when it did not come in time")
+_VALUE: Final = Expr(
+    what="an expression, or a text with {…}", examples=("profile.first_name", '"Hi {profile.first_name}"')
+)
+_TEMPLATE: Final = Expr(what="a text, with expressions in {…}", examples=('"hot lead {profile.email}"',))
+
+
+def _step(kind: str, doc: str, fields: dict[str, Field], example: Any = None) -> Record:
+    examples = () if example is None else (example,)
+    title = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} step"
+    return Record(name=f"step_{kind}", title=title, doc=doc, fields={**fields, "id": _ID}, examples=examples)
+
+
+_WAIT_UNTIL: Final = Record(
+    name="wait_until_time",
+    title="a wait until a date or time",
+    fields={
+        "until": Field(
+            Expr(examples=("profile.trial_ends",)), "an expression of type time or date", required=True
+        ),
+        "offset": Field(Duration(signed=True, examples=("-2d",)), "so long before (-) or after it"),
+        "at": Field(Clock(), "at this time of that day, on the contact's clock"),
+        "if_past": Field(
+            Choice(options=("continue", "exit")), "when it has passed already; default continue"
+        ),
+    },
+)
+_WAIT_CLOCK: Final = Record(
+    name="wait_until_clock",
+    title="a wait until a clock time",
+    fields={
+        "at": Field(Clock(), "the next time the clock shows this", required=True),
+        "days": Field(WEEKDAY_NAMES, "on one of these days"),
+        "zone": Field(Zone(), "on the clock of this zone; default the contact's"),
+    },
+)
+BRANCH: Final = Keyed(
+    name="branch",
+    what="a branch of a decide step",
+    options={
+        "if": Record(
+            name="decide_if",
+            title="a branch",
+            fields={
+                "if": Field(CONDITION, "the condition", required=True),
+                "steps": Field(STEPS, "steps when it holds", required=True),
+            },
+        ),
+        "else": Record(
+            name="decide_else",
+            title="the else branch",
+            fields={"else": Field(STEPS, "steps when no branch above holds", required=True)},
+        ),
+    },
+)
+SPLIT_BRANCH: Final = Record(
+    name="split_branch",
+    title="a variant of a split step",
+    fields={
+        "share": Field(
+            Number(above=0, maximum=100, examples=(50,)), "percent of the contacts", required=True
+        ),
+        "steps": Field(STEPS, "what they get; nothing where this is absent"),
+    },
+)
+_REPEAT: Final = Record(
+    name="repeat_body",
+    title="repeat",
+    fields={
+        "times": Field(
+            Number(minimum=1, maximum=1000, whole=True, examples=(3,)), "rounds at the most", required=True
+        ),
+        "until": Field(CONDITION, "looked at before each round: when it holds, no more rounds"),
+        "steps": Field(STEPS, "the steps of a round", required=True),
+    },
+)
+
+STEP_RECORDS: Final[dict[str, Record]] = {
+    "send": _step(
+        "send",
+        "Command a channel to send a template.",
+        {
+            "send": Field(Ref(kind="channel", examples=("email",)), "the channel", required=True),
+            "template": Field(Text(examples=("cart-reminder",)), "the template", required=True),
+            "values": Field(
+                MapOf(key=IDENTIFIER, value=_VALUE, what="values"), "what fills its placeholders"
+            ),
+            "purpose": Field(Ref(kind="purpose"), "in place of the program's purpose"),
+            "when_capped": Field(Choice(options=("skip", "wait")), "when a cap is used up; default skip"),
+            "when_quiet": Field(Choice(options=("wait", "skip")), "in quiet hours; default wait"),
+            "hold_at_most": Field(Duration(), "how long it may wait for a policy; default 2d"),
+            "expires_after": Field(Duration(), "how long the command is good; default the channel's"),
+        },
+        {"send": "email", "template": "cart-reminder"},
+    ),
+    "wait": _step(
+        "wait",
+        "Wait for a duration, until a date, or until a clock time.",
+        {
+            "wait": Field(
+                Either(
+                    text=Duration(examples=("3d",)),
+                    other=Keyed(
+                        name="wait_map", what="a wait", options={"until": _WAIT_UNTIL, "at": _WAIT_CLOCK}
+                    ),
+                ),
+                "how long, or until when",
+                required=True,
+            )
+        },
+        {"wait": "3d"},
+    ),
+    "wait_for": _step(
+        "wait_for",
+        "Wait for an event.",
+        {
+            "wait_for": Field(
+                OneOrMany(item=Ref(kind="event", examples=("email_clicked",))), "it", required=True
+            ),
+            "if": Field(CONDITION, "only events for which this holds"),
+            "timeout": _TIMEOUT,
+            "then": _THEN,
+            "else": _ELSE,
+        },
+        {"wait_for": "email_clicked", "timeout": "2d"},
+    ),
+    "wait_until": _step(
+        "wait_until",
+        "Wait for a condition.",
+        {
+            "wait_until": Field(Expr(examples=("score.engagement >= 50",)), "the condition", required=True),
+            "timeout": _TIMEOUT,
+            "then": _THEN,
+            "else": _ELSE,
+        },
+        {"wait_until": "score.engagement >= 50", "timeout": "30d"},
+    ),
+    "decide": _step(
+        "decide",
+        "Go the way of the first branch whose condition holds.",
+        {"decide": Field(ListOf(item=BRANCH, least=1), "branches, tried in order", required=True)},
+        {"decide": [{"if": "score.engagement >= 60", "steps": [{"wait": "1d"}]}, {"else": []}]},
+    ),
+    "split": _step(
+        "split",
+        "Divide the contacts by fixed shares that add up to 100.",
+        {
+            "split": Field(
+                MapOf(key=WORD_NAME, value=SPLIT_BRANCH, least=1, what="variants"),
+                "the variants",
+                required=True,
+            )
+        },
+        {"split": {"a": {"share": 50, "steps": []}, "b": {"share": 50, "steps": []}}},
+    ),
+    "set": _step(
+        "set",
+        "Change attributes of the profile.",
+        {
+            "set": Field(
+                MapOf(key=IDENTIFIER, value=_VALUE, least=1, what="attributes"), "attributes", required=True
+            )
+        },
+        {"set": {"tier": "'gold'"}},
+    ),
+    "score": _step(
+        "score",
+        "Add to a score, or set it.",
+        {
+            "score": Field(Ref(kind="score", examples=("engagement",)), "the score model", required=True),
+            "add": Field(Expr(examples=(5,)), "points, a number or an expression; may be negative"),
+            "to": Field(Number(), "the value it gets"),
+        },
+        {"score": "engagement", "add": 5},
+    ),
+    "add_to": _step(
+        "add_to",
+        "Add the contact to a list.",
+        {"add_to": Field(Ref(kind="list", examples=("newsletter",)), "the list", required=True)},
+    ),
+    "remove_from": _step(
+        "remove_from",
+        "Take the contact off a list.",
+        {"remove_from": Field(Ref(kind="list", examples=("newsletter",)), "the list", required=True)},
+    ),
+    "alert": _step(
+        "alert",
+        "Tell a person.",
+        {
+            "alert": Field(
+                Ref(kind="channel", examples=("slack",)), "a channel of kind alert or task", required=True
+            ),
+            "message": Field(_TEMPLATE, "what to say", required=True),
+        },
+        {"alert": "slack", "message": "hot lead {profile.email}"},
+    ),
+    "route": _step(
+        "route",
+        "Give the contact to the next member of a team.",
+        {
+            "route": Field(Ref(kind="team", examples=("inbound-sales",)), "the team", required=True),
+            "because": Field(_TEMPLATE, "the reason they are told"),
+        },
+        {"route": "inbound-sales", "because": "left a cart of {event.value}"},
+    ),
+    "enroll": _step(
+        "enroll",
+        "Start another program, one with the entry from_program.",
+        {"enroll": Field(Ref(kind="program"), "the program", required=True)},
+    ),
+    "repeat": _step(
+        "repeat",
+        "Run steps again and again.",
+        {"repeat": Field(_REPEAT, "how often, and what", required=True)},
+        {"repeat": {"times": 3, "steps": [{"wait": "7d"}]}},
+    ),
+    "goto": _step(
+        "goto",
+        "Go on at another step.",
+        {"goto": Field(Name(pattern=NAME, examples=("reminder",)), "the id of the step", required=True)},
+    ),
+    "exit": _step(
+        "exit", "End the enrollment.", {"exit": Field(Text(), "the reason, for records", required=True)}
+    ),
+    "stop": _step(
+        "stop", "End the enrollment.", {"stop": Field(Text(), "the reason, for records", required=True)}
+    ),
+}
+
+
+class _Bare(Shape, frozen=True, kw_only=True):
+    """A step of one word: ``exit`` or ``stop``."""
+
+    def read(self, node: Node, reader: Reader, label: str) -> Any:
+        assert isinstance(node, Scalar)
+        if node.text in ("exit", "stop"):
+            return Form(node.mark, node.text, {node.text: node.text}, {node.text: node.mark})
+        fix = "write exit, or a map such as {wait: 3d}"
+        if node.text in STEP_RECORDS:
+            fix = f"write {node.text}: and what it takes"
+        elif node.text:
+            fix = instead(node.text.partition(" ")[0], STEP_RECORDS, fix)
+        return reader.wrong(node, "unknown-kind", f"{quoted(node.text)} is not a step", fix)
+
+    def schema(self, defs: Definitions) -> dict[str, Any]:
+        return {"enum": ["exit", "stop"]}
+
+
+STEP: Final = Either(text=_Bare(), other=Keyed(name="step", what="a step", options=STEP_RECORDS))

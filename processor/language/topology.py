@@ -1,0 +1,143 @@
+"""The sections of ``topology.yaml``, from what was read to what the machine runs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from processor.core.model import (
+    Cap,
+    Channel,
+    Policies,
+    Purpose,
+    QuietHours,
+    Team,
+)
+from processor.core.schema import BUILT_IN_EVENTS, DERIVED_EVENTS
+from processor.core.time import DAY_MS, format_duration
+from processor.language.names import Known
+from processor.language.problems import Problems, quoted
+from processor.language.records import Form
+from processor.language.topology_shape import WEEKDAYS
+
+__all__ = [
+    "channels",
+    "event_schemas",
+    "know",
+    "policies",
+    "profile_schema",
+    "purposes",
+    "teams",
+    "weekdays",
+]
+
+EXPIRES_MS: Final = DAY_MS  # how long a command is good where the channel does not say
+
+
+def know(form: Form, problems: Problems) -> Known:
+    """Return what a topology declares; programs are added by whoever has read them."""
+    profile = profile_schema(form)
+    models = form.get("scores", Form(form.mark))
+    return Known(
+        events=event_schemas(form, profile, problems),
+        declared=tuple(form.get("events", ())),
+        profile=profile,
+        purposes=frozenset(purposes(form)),
+        channels=frozenset(form.get("channels", ())),
+        teams=frozenset(form.get("teams", ())),
+        lists=frozenset(form.get("lists", ())),
+        segments=frozenset(form.get("segments", ())),
+        grades={name: tuple(models[name].get("grades", ())) for name in models},
+        decaying=frozenset(name for name in models if "half_life" in models[name]),
+    )
+
+
+def event_schemas(form: Form, profile: dict[str, str], problems: Problems) -> dict[str, dict[str, str]]:
+    """Return event type -> property -> type, with the built-in and the derived types."""
+    made = {name: dict(schema) for name, schema in BUILT_IN_EVENTS.items()}
+    made["profile_updated"] = {name: f"{kind.removesuffix('?')}?" for name, kind in profile.items()}
+    declared = form.get("events", Form(form.mark))
+    for name in declared:
+        if name in DERIVED_EVENTS:
+            message = f"{quoted(name)} is raised by the machine and cannot be declared"
+            problems.error(declared.at(name), "reserved-event", message, "write another name")
+            continue
+        made[name] = made.get(name, {}) | declared[name].values
+    for name, schema in DERIVED_EVENTS.items():
+        made[name] = dict(schema)
+    return made
+
+
+def profile_schema(form: Form) -> dict[str, str]:
+    """Return attribute -> type; ``tz`` is always there."""
+    return {"tz": "zone?"} | dict(form["profile"].values if "profile" in form else {})
+
+
+def purposes(form: Form) -> dict[str, Purpose]:
+    """Return the purposes; marketing, with consent, where none are declared."""
+    if "purposes" not in form:
+        return {"marketing": Purpose("marketing", consent=True, transactional=False)}
+    made = {}
+    for name, given in form["purposes"].values.items():
+        transactional = given.get("transactional", False)
+        consent = given.get("consent", "not_required" if transactional else "required") == "required"
+        made[name] = Purpose(name, consent=consent, transactional=transactional)
+    return made
+
+
+def channels(form: Form) -> dict[str, Channel]:
+    """Return the channels."""
+    made = {}
+    for name, given in form.get("channels", Form(form.mark)).values.items():
+        made[name] = Channel(
+            name=name,
+            kind=given.get("kind", "message"),
+            expires_ms=given.get("expires_after", EXPIRES_MS),
+            address=given.get("address", ""),
+            templates=tuple(given.get("templates", ())),
+        )
+    return made
+
+
+def teams(form: Form) -> dict[str, Team]:
+    """Return the teams that could be read."""
+    given = form.get("teams", Form(form.mark)).values
+    return {
+        name: Team(name, team["channel"], tuple(team["members"]))
+        for name, team in given.items()
+        if not team.broken
+    }
+
+
+def policies(form: Form) -> Policies:
+    """Return the policies; nothing is capped or quiet where the file does not say so."""
+    given = form.get("policies", Form(form.mark))
+    quiet = tuple(
+        QuietHours(
+            item["from"],
+            item["to"],
+            weekdays(item.get("days")),
+            frozenset(item.get("channels", ())),
+            frozenset(item.get("purposes", ())),
+        )
+        for item in given.get("quiet_hours", ())
+        if not item.broken
+    )
+    caps = tuple(_cap(item) for item in given.get("caps", ()) if not item.broken)
+    return Policies(quiet, caps, float(given.get("holdout", 0)), given.get("salt", form.get("topology", "")))
+
+
+def _cap(item: Form) -> Cap:
+    narrowed = [*item.get("channels", ()), *item.get("purposes", ())]
+    name = "-".join([*narrowed, str(item["at_most"]), "per", format_duration(item["per"]).replace(" ", "")])
+    return Cap(
+        item.get("name", name),
+        item["at_most"],
+        item["per"],
+        frozenset(item.get("channels", ())),
+        frozenset(item.get("purposes", ())),
+    )
+
+
+def weekdays(names: list[str] | None) -> frozenset[int] | None:
+    """Return weekday names as numbers from 0 for Monday; None for every day."""
+    return None if names is None else frozenset(WEEKDAYS.index(name) for name in names)

@@ -1,0 +1,201 @@
+"""The shape of ``topology.yaml``: everything of a topology but its programs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from processor.core.schema import PROPERTY_TYPES
+from processor.language.records import Either, Field, ListOf, MapOf, OneOrMany, Record
+from processor.language.shapes import (
+    NAME,
+    WORD,
+    Boolean,
+    Choice,
+    Clock,
+    Duration,
+    Expr,
+    Name,
+    Number,
+    Ref,
+    Text,
+    Zone,
+)
+
+__all__ = ["CONDITION", "EVENT_NAME", "IDENTIFIER", "TOPOLOGY", "WEEKDAYS", "WEEKDAY_NAMES", "WORD_NAME"]
+
+WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+WEEKDAY_NAMES: Final = ListOf(item=Choice(options=WEEKDAYS), least=1)
+IDENTIFIER: Final = Name(pattern=WORD, what="a name of letters, digits and _ that starts with a letter")
+EVENT_NAME: Final = Name(
+    pattern=r"[A-Za-z_][A-Za-z0-9_.-]*",
+    what="a name of letters, digits, _, - and . that starts with a letter",
+)
+WORD_NAME: Final = Name(
+    pattern=r"[a-z][a-z0-9_-]*", what="a name of small letters, digits, - and _ that starts with a letter"
+)
+CONDITION: Final = Expr(what="a condition", examples=("event.value >= 20",))
+
+_OPTIONAL_TYPES: Final = tuple(f"{name}?" for name in PROPERTY_TYPES)
+_PROPERTY_TYPE: Final = Choice(options=(*PROPERTY_TYPES, *_OPTIONAL_TYPES), rule="unknown-type")
+_EVENTS: Final = MapOf(
+    key=EVENT_NAME, value=MapOf(key=IDENTIFIER, value=_PROPERTY_TYPE, what="properties"), what="event types"
+)
+_PURPOSE: Final = Record(
+    name="purpose",
+    title="a purpose",
+    doc="What consent is given for.",
+    fields={
+        "consent": Field(
+            Choice(options=("required", "not_required")), "whether the contact must have agreed"
+        ),
+        "transactional": Field(
+            Boolean(), "receipts, passwords: free of consent, caps, quiet hours, holdouts"
+        ),
+    },
+)
+_CHANNEL: Final = Record(
+    name="channel",
+    title="a channel",
+    doc="What carries out commands.",
+    fields={
+        "kind": Field(
+            Choice(options=("message", "task", "alert")), "only messages are bound by caps and quiet hours"
+        ),
+        "expires_after": Field(
+            Duration(examples=("2d",)), "how long a command may still be carried out; default 1d"
+        ),
+        "address": Field(Ref(kind="attribute"), "the attribute that must be known before anything is sent"),
+        "templates": Field(
+            ListOf(item=Text()), "the templates it has; any name is allowed where this is absent"
+        ),
+    },
+)
+_TEAM: Final = Record(
+    name="team",
+    title="a team",
+    doc="People that contacts are routed to, in turn.",
+    fields={
+        "channel": Field(
+            Ref(kind="channel", examples=("crm",)), "the channel that tells them", required=True
+        ),
+        "members": Field(
+            ListOf(item=Text(), least=1, examples=("[ana, ben]",)), "their names", required=True
+        ),
+    },
+)
+_GRADE: Final = Record(
+    name="grade",
+    title="a grade",
+    fields={
+        "at": Field(Number(examples=(60,)), "the score from which it holds", required=True),
+        "until": Field(Number(), "it is lost only below this; default the same as at"),
+    },
+)
+_CAP_OF_RULE: Final = Record(
+    name="rule_cap",
+    title="the cap of a score rule",
+    fields={
+        "points": Field(Number(above=0), "at most so many points"),
+        "times": Field(Number(above=0, whole=True), "at most so many times"),
+        "per": Field(Duration(examples=("1d",)), "in this time", required=True),
+    },
+)
+_RULE: Final = Record(
+    name="score_rule",
+    title="a score rule",
+    doc="Points for an event.",
+    fields={
+        "on": Field(
+            OneOrMany(item=Ref(kind="published", examples=("page_viewed",))), "the event type", required=True
+        ),
+        "if": Field(CONDITION, "only events for which this holds"),
+        "add": Field(Expr(examples=(3,)), "points, a number or an expression", required=True),
+        "cap": Field(_CAP_OF_RULE, "an upper bound on what the rule gives"),
+        "name": Field(WORD_NAME, "what records call it; default made from the event type and its place"),
+    },
+)
+_SCORE: Final = Record(
+    name="score_model",
+    title="a score model",
+    fields={
+        "half_life": Field(Duration(examples=("14d",)), "the score halves in this time without new points"),
+        "min": Field(Number(), "the least it can be; default 0"),
+        "max": Field(Number(), "the most it can be"),
+        "grades": Field(
+            MapOf(key=WORD_NAME, value=Either(text=Number(), other=_GRADE), least=1, what="grades"),
+            "names for ranges, from the lowest up",
+        ),
+        "rules": Field(ListOf(item=_RULE), "what gives points"),
+    },
+)
+_SEGMENT: Final = Record(
+    name="segment",
+    title="a segment",
+    fields={
+        "if": Field(CONDITION, "who is in it", required=True),
+        "description": Field(Text(), "for readers"),
+    },
+)
+_QUIET_HOURS: Final = Record(
+    name="quiet_hours",
+    title="quiet hours",
+    doc="When nothing is sent, on the contact's own clock.",
+    fields={
+        "from": Field(Clock(examples=('"21:00"',)), "their start", required=True),
+        "to": Field(Clock(examples=('"09:00"',)), "their end; may be on the next day", required=True),
+        "days": Field(WEEKDAY_NAMES, "the days on which they start; default every day"),
+        "channels": Field(ListOf(item=Ref(kind="channel")), "default all"),
+        "purposes": Field(ListOf(item=Ref(kind="purpose")), "default all but the transactional"),
+    },
+)
+_CAP: Final = Record(
+    name="cap",
+    title="a cap",
+    doc="At most so many sends to a contact in a time.",
+    fields={
+        "name": Field(WORD_NAME, "what records call it; default made from the numbers"),
+        "at_most": Field(Number(minimum=1, whole=True, examples=(3,)), "how many sends", required=True),
+        "per": Field(Duration(examples=("7d",)), "in this time", required=True),
+        "channels": Field(ListOf(item=Ref(kind="channel")), "default all"),
+        "purposes": Field(ListOf(item=Ref(kind="purpose")), "default all but the transactional"),
+    },
+)
+_POLICIES: Final = Record(
+    name="policies",
+    title="policies",
+    fields={
+        "quiet_hours": Field(OneOrMany(item=_QUIET_HOURS), "when nothing is sent"),
+        "caps": Field(OneOrMany(item=_CAP), "how much is sent at most"),
+        "holdout": Field(Number(minimum=0, maximum=100), "percent of contacts that no program treats"),
+        "salt": Field(Text(), "keys the hash behind holdouts and splits; default the topology's name"),
+    },
+)
+
+TOPOLOGY: Final = Record(
+    name="topology",
+    title="the topology",
+    doc="A deployable set: events, scores, segments, channels and policies. Programs are files beside it.",
+    fields={
+        "topology": Field(Name(pattern=NAME, examples=("shop",)), "its name", required=True),
+        "description": Field(Text(), "for readers"),
+        "timezone": Field(Zone(), "of contacts without a zone; default UTC"),
+        "events": Field(
+            _EVENTS, "event types and the types of their properties; a ? allows one to be missing"
+        ),
+        "profile": Field(
+            MapOf(key=IDENTIFIER, value=_PROPERTY_TYPE, what="attributes"), "attributes of a contact"
+        ),
+        "purposes": Field(
+            MapOf(key=WORD_NAME, value=_PURPOSE, what="purposes"), "default marketing, with consent"
+        ),
+        "channels": Field(MapOf(key=WORD_NAME, value=_CHANNEL, what="channels"), "what carries out commands"),
+        "teams": Field(MapOf(key=WORD_NAME, value=_TEAM, what="teams"), "people that contacts are routed to"),
+        "lists": Field(ListOf(item=WORD_NAME), "lists that contacts join and leave"),
+        "scores": Field(MapOf(key=WORD_NAME, value=_SCORE, what="score models"), "score models"),
+        "segments": Field(
+            MapOf(key=WORD_NAME, value=Either(text=CONDITION, other=_SEGMENT), what="segments"),
+            "groups of contacts by condition",
+        ),
+        "policies": Field(_POLICIES, "quiet hours, caps and holdout"),
+    },
+)

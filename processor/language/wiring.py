@@ -1,0 +1,194 @@
+"""From a program's list of steps to its graph of nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from processor.core.expressions import Names
+from processor.core.model import Channel, Node
+from processor.core.nodes import Leave
+from processor.language.expressions import Compiler
+from processor.language.problems import instead, quoted
+from processor.language.records import Form
+from processor.language.steps import BUILDERS, Site, nested, parts, step_name
+
+__all__ = ["Steps", "name_steps", "variants", "walk", "wire"]
+
+STEPS_MAX: Final = 1000  # more steps in a program are refused
+
+
+class Steps(msgspec.Struct, frozen=True):
+    """The steps of a program. ``ids`` maps a form's identity to the step's id, in the order of the file."""
+
+    forms: list[Form]
+    ids: dict[int, str]
+
+
+def walk(forms: Iterable[Form]) -> Iterator[Form]:
+    """Yield every step, each before those nested in it."""
+    for form in forms:
+        yield form
+        for inner in nested(form):
+            yield from walk(inner)
+
+
+def name_steps(forms: list[Form], compiler: Compiler) -> Steps:
+    """Give every step its id: its own, or one made from its kind, numbered where it is taken."""
+    every = list(walk(forms))
+    if len(every) > STEPS_MAX:
+        message = f"the program has {len(every)} steps, {STEPS_MAX} are the most"
+        compiler.problems.error(
+            every[STEPS_MAX].mark, "too-many-steps", message, "split it into several programs"
+        )
+    taken: dict[str, Form] = {}
+    for form in every:
+        own = form.get("id")
+        if own is None:
+            continue
+        first = taken.setdefault(own, form)
+        if first is not form:
+            message = f"the id {quoted(own)} is given twice, first in line {first.mark.line}"
+            compiler.problems.error(form.at("id"), "duplicate-id", message, "write another id")
+    ids: dict[int, str] = {}
+    counts: dict[str, int] = {}
+    for form in every:
+        ids[id(form)] = form.get("id") or _free(step_name(form), taken, counts)
+        taken.setdefault(ids[id(form)], form)
+    return Steps(forms, ids)
+
+
+def _free(name: str, taken: dict[str, Form], counts: dict[str, int]) -> str:
+    number = counts.get(name, 0) + 1
+    while True:
+        candidate = name if number == 1 else f"{name}-{number}"
+        if candidate not in taken:
+            counts[name] = number
+            return candidate
+        number += 1
+
+
+def variants(steps: Steps) -> dict[str, tuple[str, ...]]:
+    """Return the variants of each split, by its id."""
+    return {
+        steps.ids[id(form)]: tuple(form.get("split", ()))
+        for form in walk(steps.forms)
+        if form.kind == "split"
+    }
+
+
+class _Graph(msgspec.Struct):
+    """Places steps, innermost last list first: every step knows what follows it before it is built."""
+
+    steps: Steps
+    names: Names
+    compiler: Compiler
+    channels: dict[str, Channel]
+    purpose: str
+    entry_types: tuple[str, ...]
+    nodes: dict[str, Node] = {}
+
+    def place(self, forms: Iterable[Form], join: str | None) -> str | None:
+        """Build a list of steps whose last goes on at ``join``; return where it begins."""
+        following = join
+        for form in reversed(list(forms)):
+            following = self._build(form, following)
+        return following
+
+    def _build(self, form: Form, following: str | None) -> str:
+        name = self.steps.ids[id(form)]
+        if any(part.broken for part in parts(form)) or form.kind not in BUILDERS:
+            # Reported already. What is nested in it is looked at all the same.
+            for inner in nested(form):
+                self.place(inner, following)
+            self.nodes[name] = Leave(id=name, reason="")
+            return name
+        site = Site(
+            form,
+            name,
+            following,
+            self.names,
+            self.compiler,
+            self.channels,
+            self.purpose,
+            self.entry_types,
+            self.place,
+        )
+        node = BUILDERS[form.kind](site)
+        self.nodes[name] = msgspec.structs.replace(
+            node, line=form.mark.line, expressions=tuple(site.expressions)
+        )
+        return name
+
+
+def wire(
+    steps: Steps,
+    names: Names,
+    compiler: Compiler,
+    channels: dict[str, Channel],
+    purpose: str,
+    entry_types: tuple[str, ...],
+) -> dict[str, Node]:
+    """Return the nodes by id, in the order of the file; jumps to nowhere are reported."""
+    graph = _Graph(steps, names, compiler, channels, purpose, entry_types)
+    graph.place(steps.forms, None)
+    ids = [steps.ids[id(form)] for form in walk(steps.forms)]
+    for form in walk(steps.forms):
+        target = form.get("goto")
+        if target is not None and target not in graph.nodes:
+            message = f"there is no step {quoted(target)} in this program"
+            compiler.problems.error(form.at("goto"), "unknown-step", message, instead(target, ids))
+    looped = _cyclic(graph.nodes)
+    made = {}
+    for name in ids:
+        node = graph.nodes[name]
+        made[name] = msgspec.structs.replace(node, looped=True) if name in looped else node
+    return made
+
+
+def _cyclic(nodes: dict[str, Node]) -> set[str]:
+    """Return the ids of nodes from which a way leads back to themselves (Tarjan's algorithm, without recursion)."""
+    following = {name: [to for _, to in node.edges() if to in nodes] for name, node in nodes.items()}
+    order: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    open_: set[str] = set()
+    cyclic: set[str] = set()
+    for root in nodes:
+        if root in order:
+            continue
+        work: list[tuple[str, Iterator[Any]]] = [(root, iter(following[root]))]
+        order[root] = low[root] = len(order)
+        stack.append(root)
+        open_.add(root)
+        while work:
+            name, rest = work[-1]
+            to = next(rest, None)
+            if to is None:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[name])
+                if low[name] == order[name]:
+                    group = _pop_group(stack, open_, name)
+                    if len(group) > 1 or name in following[name]:
+                        cyclic.update(group)
+            elif to not in order:
+                order[to] = low[to] = len(order)
+                stack.append(to)
+                open_.add(to)
+                work.append((to, iter(following[to])))
+            elif to in open_:
+                low[name] = min(low[name], order[to])
+    return cyclic
+
+
+def _pop_group(stack: list[str], open_: set[str], name: str) -> list[str]:
+    group = []
+    while True:
+        member = stack.pop()
+        open_.discard(member)
+        group.append(member)
+        if member == name:
+            return group
