@@ -1,0 +1,1 @@
+"""What comes in and what goes out: events, commands, decisions, dead letters; JSON Lines, Avro, Parquet."""

@@ -1,0 +1,212 @@
+"""Commands, decisions and dead letters as the world sees them: a line of JSON, or a record of Avro.
+
+Field names and their order are the public contract; the Avro schemas under `schemas/` say what each means.
+Every field is always there, and null says that there is nothing to say: no variant, no template, no expiry.
+Times are text such as "2026-03-01T09:30:00Z" in JSON and timestamp-millis in Avro. `values` and `detail` are
+JSON objects; in Avro they travel as JSON text, since a template's values nest as deep as a shop's order lines
+do, and no Avro type takes that without a schema of its own.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from processor.core.outputs import Command, Decision
+from processor.core.time import format_time
+
+__all__ = [
+    "RAW_BYTES_MAX",
+    "DeadLetter",
+    "command_line",
+    "command_record",
+    "dead_letter_line",
+    "dead_letter_record",
+    "decision_line",
+    "decision_record",
+    "raw_bytes",
+]
+
+RAW_BYTES_MAX: Final = 1 << 20  # of a refused record that a dead letter keeps; the rest is cut off
+
+_encode = msgspec.json.Encoder().encode
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A record that could not be taken: `reason` is a code, `message` a sentence without personal data.
+
+    ``line`` is the record's number in ``file``; ``raw`` the record as it came.
+    """
+
+    reason: str
+    message: str
+    file: str
+    line: int
+    raw: bytes
+
+
+class _CommandLine(msgspec.Struct, gc=False):
+    command_id: str
+    channel: str
+    kind: str
+    contact_id: str
+    program: str
+    version: int
+    enrollment: str
+    step: str
+    variant: str | None
+    template: str | None
+    values: dict[str, Any]
+    purpose: str | None
+    decided_at: str
+    not_before: str
+    expires_at: str | None
+
+
+class _DecisionLine(msgspec.Struct, gc=False):
+    kind: str
+    contact_id: str
+    decided_at: str
+    program: str | None
+    version: int | None
+    enrollment: str | None
+    step: str | None
+    reason: str | None
+    detail: dict[str, Any] | None
+
+
+class _DeadLetterLine(msgspec.Struct, gc=False):
+    reason: str
+    message: str
+    file: str
+    line: int
+    raw: str | None
+    raw_base64: str | None
+
+
+@lru_cache(maxsize=1 << 13)
+def _second_text(second: int) -> str:
+    return format_time(second * 1000)[:-1]
+
+
+def _time_text(ms: int) -> str:
+    """As `format_time`, remembering the seconds: outputs of one chunk are close to each other in time."""
+    second, milli = divmod(ms, 1000)
+    return f"{_second_text(second)}.{milli:03d}Z" if milli else _second_text(second) + "Z"
+
+
+def command_line(command: Command) -> bytes:
+    """Return a command as JSON, without the end of the line."""
+    c = command
+    decided_at = _time_text(c.decided_ms)
+    return _encode(
+        _CommandLine(
+            c.command_id,
+            c.channel,
+            c.kind,
+            c.contact_id,
+            c.program,
+            c.version,
+            c.enrollment,
+            c.step,
+            c.variant or None,
+            c.template or None,
+            c.values,
+            c.purpose or None,
+            decided_at,
+            decided_at if c.not_before_ms == c.decided_ms else _time_text(c.not_before_ms),
+            _time_text(c.expires_ms) if c.expires_ms else None,
+        )
+    )
+
+
+def decision_line(decision: Decision) -> bytes:
+    """Return a decision as JSON, without the end of the line."""
+    d = decision
+    return _encode(
+        _DecisionLine(
+            d.kind,
+            d.contact_id,
+            _time_text(d.at_ms),
+            d.program or None,
+            d.version or None,
+            d.enrollment or None,
+            d.step or None,
+            d.reason or None,
+            d.detail,
+        )
+    )
+
+
+def dead_letter_line(letter: DeadLetter) -> bytes:
+    """Return a dead letter as JSON, without the end of the line."""
+    raw, raw_base64 = _raw(letter)
+    return _encode(_DeadLetterLine(letter.reason, letter.message, letter.file, letter.line, raw, raw_base64))
+
+
+def command_record(command: Command) -> dict[str, Any]:
+    """Return a command as a record of `command.avsc`."""
+    c = command
+    return {
+        "command_id": c.command_id,
+        "channel": c.channel,
+        "kind": c.kind,
+        "contact_id": c.contact_id,
+        "program": c.program,
+        "version": c.version,
+        "enrollment": c.enrollment,
+        "step": c.step,
+        "variant": c.variant or None,
+        "template": c.template or None,
+        "values": _encode(c.values).decode(),
+        "purpose": c.purpose or None,
+        "decided_at": c.decided_ms,
+        "not_before": c.not_before_ms,
+        "expires_at": c.expires_ms or None,
+    }
+
+
+def decision_record(decision: Decision) -> dict[str, Any]:
+    """Return a decision as a record of `decision.avsc`."""
+    d = decision
+    return {
+        "kind": d.kind,
+        "contact_id": d.contact_id,
+        "decided_at": d.at_ms,
+        "program": d.program or None,
+        "version": d.version or None,
+        "enrollment": d.enrollment or None,
+        "step": d.step or None,
+        "reason": d.reason or None,
+        "detail": None if d.detail is None else _encode(d.detail).decode(),
+    }
+
+
+def dead_letter_record(letter: DeadLetter) -> dict[str, Any]:
+    """Return a dead letter as a record of `dead-letter.avsc`."""
+    raw, raw_base64 = _raw(letter)
+    return {
+        "reason": letter.reason,
+        "message": letter.message,
+        "file": letter.file,
+        "line": letter.line,
+        "raw": raw,
+        "raw_base64": raw_base64,
+    }
+
+
+def raw_bytes(raw: str | None, raw_base64: str | None) -> bytes:
+    """Return the refused record of a dead letter, to replay it."""
+    return b64decode(raw_base64) if raw is None and raw_base64 is not None else (raw or "").encode()
+
+
+def _raw(letter: DeadLetter) -> tuple[str | None, str | None]:
+    """The record as text where it is UTF-8, else in base64."""
+    data = letter.raw[:RAW_BYTES_MAX]
+    try:
+        return data.decode(), None
+    except UnicodeDecodeError:
+        return None, b64encode(data).decode()
