@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from processor.core.expressions.codegen import generate
 from processor.core.expressions.functions import FUNCTIONS, Function, Parameter, signature
-from processor.core.expressions.operators import coerce, contains
-from processor.core.expressions.tree import Call, Const, Node
+from processor.core.expressions.operators import coerce, contains, unify
+from processor.core.expressions.tree import Call, Const, Node, maybe_missing
 from processor.core.expressions.types import ExpressionError, base_type, did_you_mean, phrase
 from processor.core.history import series_spec
 from processor.core.model import Fn
@@ -23,6 +24,7 @@ __all__ = ["check_call"]
 
 _DIGITS_MAX: Final = 9
 _DATE_CHARS: Final = 10
+_SPELLINGS: Final = {"true": "True", "false": "False", "none": "None"}
 _RANKED: Final = ("number", "time", "date", "duration")
 
 
@@ -52,10 +54,11 @@ def check_call(checker: Checker, node: ast.Call) -> Node:
     build = _BUILDERS.get(function.name)
     if build is not None:
         return build(checker, node, function, given)
-    args = []
-    for parameter in function.parameters:
-        for value in given.get(parameter.name, ()):
-            args.append(_argument(checker, parameter, value, given))
+    args = [
+        _argument(checker, parameter, value, given)
+        for parameter in function.parameters
+        for value in given.get(parameter.name, ())
+    ]
     return _made(checker, node, function, args)
 
 
@@ -119,6 +122,8 @@ def _argument(checker: Checker, parameter: Parameter, value: ast.expr, given: _G
 def _fitting(node: Node, kinds: list[str]) -> Node:
     if "any" in kinds or node.type in kinds:
         return node
+    if node.type == "any" and kinds == ["date", "time"]:
+        return Call(type="any", offset=node.offset, helper="as_day", args=(node,))
     if node.type == "any":
         return coerce(node, kinds[0]) if len(kinds) == 1 else node
     if node.type == "none":
@@ -276,14 +281,20 @@ def _names(function: Function) -> set[str]:
 
 def _where(checker: Checker, node: ast.expr, event: str) -> tuple[Fn, str]:
     """The compiled condition on the counted event, and its text in one canonical form."""
-    from processor.core.expressions.check import Checker, Reads  # noqa: PLC0415 - the two need each other
-    from processor.core.expressions.codegen import generate  # noqa: PLC0415 - as above
-
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         checker.fail(node, "where= is a condition, not a text", "write it without the quotes around it")
     names = msgspec.structs.replace(checker.names, event_types=(event,), event_is_entry=False)
-    condition = Checker(checker.source, names, Reads(), alone=True).condition(node)
-    return generate(condition, condition=True), ast.unparse(node)
+    condition = checker.beside(names).condition(node)
+    return generate(condition, condition=True), _canonical(node)
+
+
+def _canonical(node: ast.expr) -> str:
+    """The condition in one form, whatever its spaces, quotes and spelling of true: it names stored histories."""
+    copy = ast.parse(ast.unparse(node), mode="eval")
+    for part in ast.walk(copy):
+        if isinstance(part, ast.Name) and part.id in _SPELLINGS:
+            part.id = _SPELLINGS[part.id]
+    return ast.unparse(copy)
 
 
 def _ranked(checker: Checker, node: ast.Call, function: Function, given: _Given) -> Node:
@@ -301,14 +312,7 @@ def _ranked(checker: Checker, node: ast.Call, function: Function, given: _Given)
 
 
 def _coalesce(checker: Checker, node: ast.Call, function: Function, given: _Given) -> Node:
-    from processor.core.expressions.check import all_of  # noqa: PLC0415 - the two need each other
-    from processor.core.expressions.tree import maybe_missing  # noqa: PLC0415
-
-    values = [checker.check(value) for value in given["value"]]
-    kind = all_of(values)
-    if {value.type for value in values} - {"none"} == {"time", "date"}:
-        kind = "time"
-        values = [value if value.type == "none" else coerce(value, "time") for value in values]
+    kind, values = unify([checker.check(value) for value in given["value"]])
     made = _made(checker, node, function, values)
     return msgspec.structs.replace(made, type=kind, maybe=all(maybe_missing(value) for value in values))
 
@@ -321,11 +325,6 @@ def _contains(checker: Checker, node: ast.Call, function: Function, given: _Give
 def _constant(checker: Checker, node: ast.Call, function: Function, given: _Given) -> Node:
     value = _LITERALS[function.parameters[0].kind](checker, given["text"][0], given)
     return Const(type=function.result, offset=checker.source.at(node), value=value)
-
-
-def _consent(checker: Checker, node: ast.Call, function: Function, given: _Given) -> Node:
-    args = [_argument(checker, p, given[p.name][0], given) for p in function.parameters if p.name in given]
-    return _made(checker, node, function, args)
 
 
 def _variant(checker: Checker, node: ast.Call, function: Function, given: _Given) -> Node:
@@ -344,6 +343,5 @@ _BUILDERS: Final[dict[str, Callable[[Checker, ast.Call, Function, _Given], Node]
     "duration": _constant,
     "date": _constant,
     "time": _constant,
-    "consent": _consent,
     "variant": _variant,
 }

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
 from typing import Any, Final, NoReturn
-
-import msgspec
 
 from processor.core.expressions import operators
 from processor.core.expressions.calls import check_call
+from processor.core.expressions.functions import FUNCTIONS
 from processor.core.expressions.names import Names
+from processor.core.expressions.operators import coerce, unify
 from processor.core.expressions.parse import LIST_MAX, NUMBER_MAX, STRING_CHARS_MAX, Source
 from processor.core.expressions.tree import (
     Call,
@@ -28,7 +27,7 @@ from processor.core.expressions.types import ExpressionError, base_type, did_you
 from processor.core.history import merge_series
 from processor.core.model import SeriesSpec, Uses
 
-__all__ = ["Checker", "Reads", "coerce", "expect"]
+__all__ = ["Checker", "Reads", "expect"]
 
 _NAMED: Final[dict[str, Any]] = {"true": True, "false": False, "none": None}
 _NAMESPACES: Final = ("event", "entry", "answer", "profile", "score", "grade")
@@ -61,6 +60,10 @@ class Checker:
         self.names = names
         self.reads = reads
         self.alone = alone
+
+    def beside(self, names: Names) -> Checker:
+        """A checker of a ``where=`` in the same text; what it reads is no concern of the expression around."""
+        return Checker(self.source, names, Reads(), alone=True)
 
     def fail(self, node: ast.expr | ast.keyword, message: str, fix: str) -> NoReturn:
         """Refuse, at the place of ``node``."""
@@ -107,12 +110,7 @@ class Checker:
         return expect(self.check(node), "boolean")
 
     def _choose(self, node: ast.IfExp) -> Node:
-        then, other = self.check(node.body), self.check(node.orelse)
-        joined = join_types((then.type, other.type))
-        if {then.type, other.type} == {"time", "date"}:
-            joined = "time"
-        if joined == "time":
-            then, other = (coerce(part, "time") if part.type == "date" else part for part in (then, other))
+        joined, (then, other) = unify([self.check(node.body), self.check(node.orelse)])
         both = then.choices and other.choices
         choices = tuple(dict.fromkeys((*then.choices, *other.choices))) if both else ()
         test = self.condition(node.test)
@@ -120,14 +118,11 @@ class Checker:
         return Choose(type=joined, offset=at, test=test, then=then, other=other, choices=choices)
 
     def _literal(self, node: ast.Constant) -> Node:
-        value = node.value
+        value: Any = node.value
         kind = _CONST_TYPES.get(type(value))
         if kind is None:
-            self.fail(
-                node,
-                "this kind of literal is not part of the language",
-                'write a number, a "text", true or false',
-            )
+            fix = 'write a number, a "text", true or false'
+            self.fail(node, "this kind of literal is not part of the language", fix)
         if kind == "string" and len(value) > STRING_CHARS_MAX:
             self.fail(node, f"a text of {len(value)} characters", f"write at most {STRING_CHARS_MAX}")
         if kind == "string" and any("\ud800" <= char <= "\udfff" for char in value):
@@ -162,14 +157,12 @@ class Checker:
             return Now(type="time", offset=at)
         if node.id in _NAMESPACES:
             self.fail(node, f"{node.id} alone is not a value", f"write {node.id}. and a name behind it")
-        from processor.core.expressions.functions import FUNCTIONS  # noqa: PLC0415
-
         if node.id in FUNCTIONS:
             self.fail(node, f"{node.id} is a function", f"call it, as in {FUNCTIONS[node.id].example}")
-        self._unknown(node)
+        return self._unknown(node)
 
     def _unknown(self, node: ast.Name) -> NoReturn:
-        for namespace, known in (("profile", self.names.profile), *((("event", self._event_properties()),))):
+        for namespace, known in (("profile", self.names.profile), ("event", self._event_properties())):
             if node.id in known:
                 self.fail(node, f"unknown name {node.id}", f"write {namespace}.{node.id}")
         fix = did_you_mean(node.id, (*_NAMESPACES, "now", "true", "false", "none"))
@@ -295,7 +288,7 @@ def expect(node: Node, want: str) -> Node:
     Raises:
         ExpressionError: it is of another type.
     """
-    if want == "any" or node.type == want or (want == "time" and node.type == "date"):
+    if want in ("any", node.type) or (want == "time" and node.type == "date"):
         return node
     if node.type == "any" and want != "duration":
         return coerce(node, want)
@@ -305,13 +298,6 @@ def expect(node: Node, want: str) -> Node:
     if want == "boolean":
         fix = _COMPARE.get(node.type, "compare it: … == …").replace("…", _shown(node), 1)
     raise ExpressionError(f"this is {phrase(node.type)}, not {phrase(want)}", fix, node.offset)
-
-
-def coerce(node: Node, want: str) -> Node:
-    """``node``, of any type or a date, turned into ``want``; what does not fit is missing."""
-    if node.type == want:
-        return node
-    return Coerce(type=want, offset=node.offset, body=node)
 
 
 def _shown(node: Node) -> str:
@@ -325,11 +311,6 @@ def _shown(node: Node) -> str:
             return f"{node.helper}.{model}"
         case _:
             return "…"
-
-
-def all_of(types: Iterable[Node]) -> str:
-    """The type that fits all the nodes."""
-    return join_types(node.type for node in types)
 
 
 _COMPARE: Final = {
@@ -362,5 +343,3 @@ _REFUSED: Final[dict[type[ast.expr], tuple[str, str]]] = {
     ast.Starred: ("* before a value is not part of the language", "write the values one by one"),
     ast.Await: ("await is not part of the language", _ELSEWHERE),
 }
-
-_ = msgspec

@@ -11,9 +11,9 @@ against what is of another type in one look.
 from __future__ import annotations
 
 import ast
-from importlib import import_module
 from typing import Any, Final
 
+from processor.core.expressions.operators import MIRRORED
 from processor.core.expressions.runtime import HELPERS
 from processor.core.expressions.tree import (
     Arith,
@@ -45,25 +45,17 @@ _ANY_OPS: Final = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 _GLOBALS: Final[dict[str, Any]] = {
     "NUMBERS": frozenset({int, float}), "str": str, "bool": bool, "list": list, "dict": dict,
 }  # fmt: skip
-# They belong to modules that need expressions themselves, so they are looked up when an expression needs them.
-_ELSEWHERE: Final = {
-    "score": ("processor.core.scoring", "score_now"),
-    "grade": ("processor.core.scoring", "grade_now"),
-    "consent": ("processor.core.policies", "has_consent"),
-}
 
 
 def generate(tree: Node, *, condition: bool = False) -> Fn:
     """Compile the tree. With ``condition`` the function returns True or False, never None."""
     generator = _Generator()
     value = generator.condition(tree) if condition else generator.value(tree)
-    arguments = ast.arguments(
-        posonlyargs=[], args=[ast.arg(arg=_TURN)], kwonlyargs=[], kw_defaults=[], defaults=[]
-    )
-    function = ast.FunctionDef(
-        name="expression", args=arguments, body=[ast.Return(value=value)], decorator_list=[], type_params=[]
-    )
-    module = ast.fix_missing_locations(ast.Module(body=[function], type_ignores=[]))
+    module = ast.parse(f"def expression({_TURN}):\n    return None")
+    body = module.body[0]
+    assert isinstance(body, ast.FunctionDef)
+    body.body = [ast.Return(value=value)]
+    ast.fix_missing_locations(module)
     scope: dict[str, Any] = {"__builtins__": {}, **{name: _helper(name) for name in sorted(generator.names)}}
     exec(compile(module, "<expression>", "exec"), scope)  # noqa: S102 - built here, of whitelisted nodes
     made: Fn = scope["expression"]
@@ -71,9 +63,6 @@ def generate(tree: Node, *, condition: bool = False) -> Fn:
 
 
 def _helper(name: str) -> Any:
-    if name in _ELSEWHERE:
-        module, attribute = _ELSEWHERE[name]
-        return getattr(import_module(module), attribute)
     return _GLOBALS[name] if name in _GLOBALS else HELPERS[name]
 
 
@@ -139,7 +128,7 @@ class _Generator:
 
     def _read(self, node: Read) -> ast.expr:
         if node.source == "profile":
-            holder = ast.Attribute(
+            holder: ast.expr = ast.Attribute(
                 value=ast.Attribute(value=_attribute("row"), attr="profile", ctx=ast.Load()),
                 attr="attributes",
                 ctx=ast.Load(),
@@ -230,7 +219,7 @@ class _Generator:
     def _plain(self, op: str, left: Node, right: Node) -> ast.expr | None:
         """Two sides compared without temporaries, where that is safe; else None."""
         if isinstance(left, Const) and not isinstance(right, Const):
-            left, right, op = right, left, {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(op, op)
+            left, right, op = right, left, MIRRORED.get(op, op)
         if op in ("==", "!="):
             return self._equal(op, left, right)
         if "any" in (left.type, right.type):
@@ -302,6 +291,6 @@ def _attribute(name: str) -> ast.expr:
     return ast.Attribute(value=ast.Name(id=_TURN, ctx=ast.Load()), attr=name, ctx=ast.Load())
 
 
-def _is(value: ast.expr, constant: object, *, same: bool = True) -> ast.expr:
+def _is(value: ast.expr, constant: bool | None, *, same: bool = True) -> ast.expr:
     op: ast.cmpop = ast.Is() if same else ast.IsNot()
     return ast.Compare(left=value, ops=[op], comparators=[ast.Constant(value=constant)])

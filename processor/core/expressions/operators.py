@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from itertools import pairwise
+from math import ceil, floor
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -20,12 +22,12 @@ from processor.core.expressions.tree import (
     Now,
     maybe_missing,
 )  # fmt: skip
-from processor.core.expressions.types import ORDERED, ExpressionError, did_you_mean, phrase
+from processor.core.expressions.types import ORDERED, ExpressionError, did_you_mean, join_types, phrase
 
 if TYPE_CHECKING:
     from processor.core.expressions.check import Checker
 
-__all__ = ["arithmetic", "check_choice", "coerce", "compare", "sign"]
+__all__ = ["MIRRORED", "arithmetic", "check_choice", "coerce", "compare", "contains", "sign", "unify"]
 
 _COMPARISONS: Final[dict[type[ast.cmpop], str]] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
@@ -55,6 +57,10 @@ _ARITHMETIC: Final = {
     ("/", "duration", "number"): ("duration", "parted"),
     ("/", "duration", "duration"): ("number", "divide"),
 }
+# Functions whose values move by time alone, one at a time: up or down.
+_STEPPING: Final = {"count_within": -1, "days_since": 1, "days_until": -1, "days_since_date": 1}
+_NEVER: Final = 10**9
+MIRRORED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _DRIFTS: Final = {"later": 1, "earlier": -1, "between": -1}
 
 
@@ -77,12 +83,12 @@ def compare(checker: Checker, node: ast.Compare) -> Node:
             return inside
         return Not(type="boolean", offset=inside.offset, body=inside)
     ops = []
-    for op in node.ops:
-        if type(op) not in _COMPARISONS:
+    for kind in node.ops:
+        if type(kind) not in _COMPARISONS:
             checker.fail(node, "is does not compare", "write == or !=")
-        ops.append(_COMPARISONS[type(op)])
+        ops.append(_COMPARISONS[type(kind)])
     parts = [checker.check(side) for side in sides]
-    for op, left, right in zip(ops, parts[:-1], parts[1:], strict=True):
+    for op, (left, right) in zip(ops, pairwise(parts), strict=True):
         check_choice(left, right)
         check_choice(right, left)
         _comparable(op, left, right)
@@ -92,8 +98,37 @@ def compare(checker: Checker, node: ast.Compare) -> Node:
         flips = (0,) * len(ops)
     else:
         parts = [_watched(part) for part in parts]
+    if len(parts) == 2:  # noqa: PLR2004 - a comparison of two
+        parts = _bounded(parts, ops[0])
     at = checker.source.at(node)
     return Compare(type="boolean", offset=at, parts=tuple(parts), ops=tuple(ops), flips=flips)
+
+
+def _bounded(parts: list[Node], op: str) -> list[Node]:
+    """Tell a function of time which of its values matter to the comparison, so that it looks again no sooner."""
+    left, right = parts
+    if isinstance(left, Call) and left.helper in _STEPPING and isinstance(right, Const):
+        return [_stepping(left, right, op), right]
+    if isinstance(right, Call) and right.helper in _STEPPING and isinstance(left, Const):
+        return [left, _stepping(right, left, MIRRORED.get(op, op))]
+    return parts
+
+
+def _stepping(call: Call, bound: Const, op: str) -> Call:
+    """``call op bound`` with the whole numbers at which the outcome changes as further arguments."""
+    if bound.type != "number":
+        return call
+    # The outcome is one below ``at`` and another from it on; == and != have two such places.
+    ats = [ceil(bound.value)] if op in ("<", ">=") else [floor(bound.value) + 1]
+    if op in _EQUALITY:
+        ats = [ceil(bound.value), floor(bound.value) + 1]
+    steps = sorted(set(ats)) if _STEPPING[call.helper] > 0 else sorted({1 - at for at in ats})
+    if call.helper == "count_within":
+        # It falls to at - 1, and never below 0.
+        falls = sorted(at - 1 for at in ats if at > 0) or [_NEVER]
+        steps = [falls[0], falls[-1]]
+    more = [Const(type="number", offset=bound.offset, value=step) for step in steps]
+    return msgspec.structs.replace(call, args=(*call.args, *more))
 
 
 def _comparable(op: str, left: Node, right: Node) -> None:
@@ -154,6 +189,29 @@ def _unify(parts: list[Node], ops: list[str]) -> list[Node]:
     return [coerce(part, kind) if part.type == "any" else part for part in parts]
 
 
+def unify(nodes: list[Node]) -> tuple[str, list[Node]]:
+    """One type for values of which one is chosen, and the values turned into it.
+
+    Texts and numbers may be mixed, which makes the choice a value of any type; what has another meaning in the
+    machine than in an event (times, dates, durations) may not.
+
+    Raises:
+        ExpressionError: types that cannot be mixed.
+    """
+    kinds = {node.type for node in nodes} - {"none"}
+    kind = join_types(kinds)
+    special = kinds & {"time", "date", "duration"}
+    if kind != "any" or not special:
+        return kind, nodes
+    if kinds <= {"time", "date", "any"}:
+        kind = "time" if "time" in kinds else "date"
+        return kind, [node if node.type == "none" else coerce(node, kind) for node in nodes]
+    odd = nodes[-1]
+    other = next(node for node in nodes if node.type not in ("none", odd.type))
+    message = f"this can be {phrase(other.type)} or {phrase(odd.type)}"
+    raise ExpressionError(message, "choose between values of one type", odd.offset)
+
+
 def check_choice(node: Node, other: Node) -> None:
     """Refuse a literal text that ``node`` can never be.
 
@@ -186,9 +244,7 @@ def contains(item: Node, container: Node, at: int) -> Node:
         kind = "string" if kinds == {str} else "number"
         if alike and item.type not in ("any", kind):
             raise ExpressionError(
-                f"{phrase(item.type)} is looked for among {phrase(kind)}s".replace("a ", "", 1)
-                if False
-                else f"{phrase(item.type)} can never be in this list",
+                f"{phrase(item.type)} can never be in this list",
                 f"list values that are {phrase(item.type)}",
                 container.offset,
             )
@@ -221,7 +277,7 @@ def _flips(parts: list[Node]) -> tuple[int, ...] | None:
     """How each pair drifts; None where a side is more than a shifted clock, which nothing can foretell."""
     drifts = [_drift(part) for part in parts]
     flips = []
-    for left, right in zip(drifts[:-1], drifts[1:], strict=True):
+    for left, right in pairwise(drifts):
         if left is None or right is None or abs(left - right) > 1:
             return None
         flips.append(left - right)

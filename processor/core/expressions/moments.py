@@ -1,0 +1,193 @@
+"""Helpers over times, dates and durations, and the clock in the contact's zone.
+
+What changes by time alone lowers ``turn.until_ms`` to the first instant at which it can be another value.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from processor.core.expressions.values import as_time, divide, multiply
+from processor.core.time import (
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    add_local_days,
+    date_at,
+    date_text,
+    local,
+    month_day,
+    next_clock,
+    offset,
+    yearly,
+)  # fmt: skip
+from processor.core.turn import Turn, zone_of
+
+__all__ = [
+    "age", "between", "between_dates", "days_since_date", "days_until", "earlier", "flip", "hour", "later",
+    "look_again", "midnight", "next_step", "now", "parted", "times", "today", "weekday",
+]  # fmt: skip
+
+_SPAN_MAX: Final = 365_000 * DAY_MS
+_FIRST_MS: Final = -62_135_596_800_000  # 0001-01-01
+_END_MS: Final = 253_402_300_800_000  # 10000-01-01
+_WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAYS_AHEAD_MAX: Final = 36_500
+_THURSDAY: Final = 3  # 1970-01-01
+
+
+def look_again(turn: Turn, at_ms: int) -> None:
+    """Note that a value can change at ``at_ms``."""
+    turn.until_ms = min(turn.until_ms, at_ms)
+
+
+def midnight(turn: Turn, day: str | None) -> int | None:
+    """A date as a time: the midnight it begins with in the contact's zone."""
+    if day is None:
+        return None
+    try:
+        return date_at(day, 0, 0, zone_of(turn))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _instant(ms: int) -> int | None:
+    return ms if _FIRST_MS <= ms < _END_MS else None
+
+
+def later(left: int | None, right: int | None) -> int | None:
+    """A time or duration plus a duration."""
+    return None if left is None or right is None else _instant(left + right)
+
+
+def earlier(left: int | None, right: int | None) -> int | None:
+    """A time or duration minus a duration."""
+    return None if left is None or right is None else _instant(left - right)
+
+
+def between(left: int | None, right: int | None) -> int | None:
+    """The duration from the right time to the left one."""
+    return None if left is None or right is None else left - right
+
+
+def between_dates(left: str | None, right: str | None) -> int | None:
+    """Whole days, each of 24 hours, as both dates are of one zone."""
+    start, end = as_time(right), as_time(left)
+    return None if start is None or end is None else end - start
+
+
+def times(left: Any, right: Any) -> int | None:
+    """A duration so many times."""
+    product = multiply(left, right)
+    return None if product is None or abs(product) > _SPAN_MAX else round(product)
+
+
+def parted(left: Any, right: Any) -> int | None:
+    """A duration divided by a number."""
+    part = divide(left, right)
+    return None if part is None or abs(part) > _SPAN_MAX else round(part)
+
+
+def now(turn: Turn) -> int:
+    """The instant of the turn, where nothing foretells when it matters: looked at again each minute."""
+    ms = turn.now_ms
+    turn.until_ms = min(turn.until_ms, ms + MINUTE_MS)
+    return ms
+
+
+def flip(turn: Turn, left: int, right: int, drift: int) -> bool:
+    """Note when a comparison of these can turn out otherwise: as they meet, and just after. Always true."""
+    gap = (right - left) * drift
+    if gap >= 0:
+        at = turn.now_ms + (gap or 1)
+        turn.until_ms = min(turn.until_ms, at)
+    return True
+
+
+def next_step(value: int, steps: tuple[int, ...]) -> int | None:
+    """How far a growing ``value`` is from the next of the ``steps`` that matter; without steps each one does."""
+    if not steps:
+        return 1
+    return min((step - value for step in steps if step > value), default=None)
+
+
+def _midnight_in(turn: Turn, days: int) -> None:
+    """The value changes at the local midnight so many days ahead."""
+    zone = zone_of(turn)
+    at_ms = next_clock(turn.now_ms + 1, 0, zone)
+    if days > 1:
+        at_ms = add_local_days(at_ms, min(days, _DAYS_AHEAD_MAX) - 1, zone)
+    look_again(turn, at_ms)
+
+
+def _today(turn: Turn) -> int:
+    return (turn.now_ms + offset(turn.now_ms, zone_of(turn))) // DAY_MS
+
+
+def today(turn: Turn) -> str:
+    """The date in the contact's zone."""
+    _midnight_in(turn, 1)
+    return date_text(turn.now_ms, zone_of(turn))
+
+
+def weekday(turn: Turn) -> str:
+    """The weekday in the contact's zone."""
+    _midnight_in(turn, 1)
+    return _WEEKDAYS[(_today(turn) + _THURSDAY) % 7]
+
+
+def hour(turn: Turn) -> int:
+    """The hour that the contact's clock shows."""
+    shown = turn.now_ms + offset(turn.now_ms, zone_of(turn))
+    look_again(turn, turn.now_ms + HOUR_MS - shown % HOUR_MS)
+    return shown % DAY_MS // HOUR_MS
+
+
+def _day_of(turn: Turn, value: str | int | None) -> int | None:
+    """The day number of a date, or of a time in the contact's zone."""
+    if value.__class__ is int:
+        try:
+            return (value + offset(value, zone_of(turn))) // DAY_MS
+        except (ValueError, OverflowError):
+            return None
+    ms = as_time(value)
+    return None if ms is None else ms // DAY_MS
+
+
+def days_until(turn: Turn, value: str | int | None, *steps: int) -> int | None:
+    """Calendar days from today to the day; ``steps`` are those of the days that fall (see `next_step`)."""
+    day = _day_of(turn, value)
+    if day is None:
+        return None
+    days = day - _today(turn)
+    ahead = next_step(-days, steps)
+    if ahead is not None:
+        _midnight_in(turn, ahead)
+    return days
+
+
+def days_since_date(turn: Turn, value: str | int | None, *steps: int) -> int | None:
+    """Calendar days from the day to today; ``steps`` as of `next_step`."""
+    day = _day_of(turn, value)
+    if day is None:
+        return None
+    days = _today(turn) - day
+    ahead = next_step(days, steps)
+    if ahead is not None:
+        _midnight_in(turn, ahead)
+    return days
+
+
+def age(turn: Turn, day: str | None) -> int | None:
+    """Full years, missing before the day; of 29 February one turns older on 28 February in common years, as `yearly` has it."""
+    if day is None:
+        return None
+    zone = zone_of(turn)
+    month, of_month = month_day(day)
+    try:
+        following = yearly(turn.now_ms + 1, month, of_month, 0, 0, zone)
+        years = local(following, zone).year - int(day[:4]) - 1
+    except (ValueError, OverflowError):
+        return None
+    look_again(turn, following)
+    return years if years >= 0 else None
