@@ -130,7 +130,7 @@ def _compile(schema: Mapping[str, str]) -> Check:
 
 
 def _near(declared: str, value: Any) -> bool:
-    """Return whether a value of another type means the same: 3.0 for an integer, as some encoders write it."""
+    """Return whether a value of another type means the same: 3.0 for an integer, as encoders write it."""
     return declared.startswith("integer") and type(value) is float and value.is_integer()
 
 

@@ -1,4 +1,4 @@
-"""A folder of files -> a topology. All problems of all files are reported together, and nothing is half loaded."""
+"""A folder of files -> a topology. All problems are reported together; nothing is half loaded."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ __all__ = ["Loaded", "load_topology", "read_documents"]
 
 PROGRAMS_MAX: Final = 1000
 _MAIN: Final = "topology.yaml"
-_SECTIONS: Final = tuple(key for key in TOPOLOGY.fields if key not in ("topology", "description", "timezone"))
+_NO_FILES: Final = ("topology", "description", "timezone")
+_SECTIONS: Final = tuple(key for key in TOPOLOGY.fields if key not in _NO_FILES)
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """A loaded folder. ``sources`` say where each program and its steps stand, ``form`` where the sections do."""
+    """A loaded folder. ``sources`` say where programs and steps stand, ``form`` where the sections do."""
 
     topology: Topology
     warnings: tuple[Problem, ...]
@@ -125,8 +126,11 @@ def _program_files(folder: Path, problems: Problems) -> list[str]:
             problems.warn(Mark(file), "unused-file", message, f"rename it to {path.stem}.yaml")
         elif path.suffix == ".yaml" and not path.name.endswith(".test.yaml"):
             found.append(file)
-    for path in sorted(folder.glob("*.y*ml")):
-        if path.name not in (_MAIN, *(f"{name}.yaml" for name in _SECTIONS)):
+    for path in sorted(folder.glob("*")):
+        if path.suffix in (".yaml", ".yml") and path.name not in (
+            _MAIN,
+            *(f"{name}.yaml" for name in _SECTIONS),
+        ):
             fix = instead(path.stem, _SECTIONS, "move it away, or into programs/ if it is a program")
             problems.warn(
                 Mark(path.name), "unused-file", f"{quoted(path.name)} is not the name of a section", fix

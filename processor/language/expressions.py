@@ -6,6 +6,7 @@ import msgspec
 
 from processor.core.expressions import ExpressionError, Names, compile_expression, compile_template
 from processor.core.model import Expression, Uses
+from processor.core.turn import Turn
 from processor.language.names import Known
 from processor.language.problems import Problems
 from processor.language.source import Scalar
@@ -21,7 +22,7 @@ class Compiler(msgspec.Struct):
     compiled: list[Expression] = []
 
     def expression(self, scalar: Scalar, names: Names, want: str = "any") -> Expression:
-        """Return the compiled expression, or one that is always missing after reporting what is wrong with it."""
+        """Return the compiled expression; what is wrong is reported, and then it is one that is missing."""
         try:
             made = compile_expression(scalar.text, names, want=want)
         except ExpressionError as error:
@@ -44,4 +45,8 @@ class Compiler(msgspec.Struct):
 
     def _wrong(self, scalar: Scalar, error: ExpressionError) -> Expression:
         self.problems.error(scalar.at(error.offset), "bad-expression", error.message, error.fix)
-        return Expression(scalar.text, lambda turn: None, "any", Uses())
+        return Expression(scalar.text, _missing, "any", Uses())
+
+
+def _missing(turn: Turn) -> None:
+    """Stand in for an expression that did not compile; nothing runs it, since loading fails."""

@@ -1,4 +1,4 @@
-"""The index from an event type to exactly what can react to it, so that an event costs only what it concerns."""
+"""The index from an event type to what can react to it, so that an event costs only what it concerns."""
 
 from __future__ import annotations
 

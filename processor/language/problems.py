@@ -70,7 +70,7 @@ class Problems:
         return sum(problem.severity == "error" for problem in self._found)
 
     def settle(self) -> tuple[Problem, ...]:
-        """Return the warnings, sorted; raises :class:`LanguageError` with everything when there is an error."""
+        """Return the warnings, sorted; raises :class:`LanguageError` with all when there is an error."""
         if self.errors:
             raise LanguageError(self._found)
         return tuple(sorted(self._found))

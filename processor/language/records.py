@@ -5,6 +5,8 @@ reported is ``broken``; whoever builds from it leaves it alone, and goes on with
 all problems of a file come out at once.
 """
 
+# ruff: noqa: D102  the methods of a shape mean what Shape says they mean
+
 from __future__ import annotations
 
 import re
@@ -210,7 +212,7 @@ class Record(Shape, frozen=True, kw_only=True):
 
 
 class Keyed(Shape, frozen=True, kw_only=True):
-    """One of several records, chosen by the key that only it has (its first field). ``what`` names the choice."""
+    """One of several records, chosen by the key that only it has; ``what`` names the choice."""
 
     name: str
     what: str
@@ -227,7 +229,7 @@ class Keyed(Shape, frozen=True, kw_only=True):
             return reader.wrong(
                 node, "unknown-kind", f"{self.what} cannot be made of {keys}", self._fix(first)
             )
-        # A step may be both "until" and "at": the record that knows more of the keys is meant, else the first.
+        # A wait may say both "until" and "at": the record that knows more of them is meant, else the first.
         kind = max(
             (key.text for key in kinds),
             key=lambda one: sum(k.text in self.options[one].fields for k in kinds),

@@ -6,6 +6,8 @@ JSON Schema (draft-07) of what it reads. Shapes of texts and numbers are here, t
 :class:`Reader` and checked when everything has been read, and expressions are compiled then.
 """
 
+# ruff: noqa: D102  the methods of a shape mean what Shape says they mean
+
 from __future__ import annotations
 
 import math
@@ -50,7 +52,7 @@ Definitions = dict[str, dict[str, Any]]
 
 
 class Reference(msgspec.Struct, frozen=True):
-    """A word that must name something of this ``kind`` (``event``, ``channel``, …), to be checked at the end."""
+    """A word that must name something of this ``kind`` (``event``, ``channel``), checked at the end."""
 
     kind: str
     word: str
@@ -137,7 +139,7 @@ class Name(_Written, frozen=True, kw_only=True):
 
 
 class Ref(_Written, frozen=True, kw_only=True):
-    """The name of something declared elsewhere: an event type, a channel, a list …"""
+    """The name of something declared elsewhere: an event type, a channel, a list and so on."""
 
     kind: str
     what: str = "a name"
@@ -328,7 +330,7 @@ class Zone(_Written, frozen=True, kw_only=True):
 
 
 class Expr(_Written, frozen=True, kw_only=True):
-    """An expression or a text template, kept as its :class:`Scalar`: it is compiled when all names are known."""
+    """An expression or a text template, kept as its :class:`Scalar`: it is compiled once all is read."""
 
     rule: str = "bad-expression"
     what: str = "an expression"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import msgspec
 from ruamel.yaml import YAML
@@ -81,7 +81,7 @@ class Scalar(msgspec.Struct, frozen=True):
         return self.bare and self.text in _NULLS
 
     def at(self, offset: int) -> Mark:
-        """Return the place of the character at ``offset`` of :attr:`text` (of the start, where it is folded)."""
+        """Return the place of the character at ``offset`` of the text; of its start, where it is folded."""
         mark = self.mark
         if self.style == "|":
             return self._at_block(offset)
@@ -106,6 +106,8 @@ class Scalar(msgspec.Struct, frozen=True):
 
 
 class Sequence(msgspec.Struct, frozen=True):
+    """A list."""
+
     mark: Mark
     items: tuple[Node, ...]
 
@@ -144,7 +146,7 @@ def parse(text: str, file: str, problems: Problems) -> list[Node]:
 
 
 def plain(node: Node) -> Any:
-    """Return what the node holds as JSON has it: unquoted numbers, booleans and null by YAML 1.2, else text."""
+    """Return what the node holds as JSON has it: bare numbers, booleans and null by YAML 1.2, else text."""
     if isinstance(node, Mapping):
         return {key.text: plain(value) for key, value in node.pairs}
     if isinstance(node, Sequence):
@@ -273,7 +275,7 @@ class _Composer:
         start = event.start_mark
         return Mark(self._file, start.line + 1, start.column + 1)
 
-    def _refuse(self, event: Any, message: str, fix: str) -> Any:
+    def _refuse(self, event: Any, message: str, fix: str) -> NoReturn:
         self._problems.error(self._mark(event), "yaml-limit", message, fix)
         raise _RefusedError
 

@@ -26,7 +26,7 @@ from processor.language.topology_shape import CONDITION, IDENTIFIER, WEEKDAY_NAM
 
 __all__ = ["BRANCH", "SPLIT_BRANCH", "STEP", "STEPS", "STEP_RECORDS"]
 
-STEPS: Final = Lazy(name="steps", get=lambda: ListOf(item=STEP))
+STEPS: Final[Shape] = Lazy(name="steps", get=lambda: ListOf(item=STEP))
 _ID: Final = Field(Name(pattern=NAME), "a stable name for the step; default made from its kind and argument")
 _TIMEOUT: Final = Field(Duration(), "how long at the longest")
 _THEN: Final = Field(STEPS, "steps when it came")
@@ -278,4 +278,4 @@ class _Bare(Shape, frozen=True, kw_only=True):
         return {"enum": ["exit", "stop"]}
 
 
-STEP: Final = Either(text=_Bare(), other=Keyed(name="step", what="a step", options=STEP_RECORDS))
+STEP: Final[Shape] = Either(text=_Bare(), other=Keyed(name="step", what="a step", options=STEP_RECORDS))

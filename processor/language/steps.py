@@ -1,7 +1,7 @@
 """The steps, from forms to nodes: one small function a kind, in a table.
 
-A builder is given a :class:`Site`: the step's form, its id, the step that follows it, and the means to compile
-its expressions and to place the steps nested in it.
+A builder is given a :class:`Site`: the step's form, its id, the step that follows it, and the means to
+compile its expressions and to place the steps nested in it.
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ def wire(
 
 
 def _cyclic(nodes: dict[str, Node]) -> set[str]:
-    """Return the ids of nodes from which a way leads back to themselves (Tarjan's algorithm, without recursion)."""
+    """Return the ids of nodes from which a way leads back to themselves: Tarjan's algorithm, unrolled."""
     following = {name: [to for _, to in node.edges() if to in nodes] for name, node in nodes.items()}
     order: dict[str, int] = {}
     low: dict[str, int] = {}
