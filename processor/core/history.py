@@ -1,12 +1,12 @@
-"""What is remembered of past events: totals, first and last, and the recent occurrences a window can ask for.
+"""What is remembered of past events: totals, first and last, and the occurrences a window can ask for.
 
-A :class:`~processor.core.model.SeriesSpec` says what to remember, a :class:`~processor.core.rows.Series` in the
-row holds it. A window is `(now - within, now]`: what happened exactly `within` ago has just left it.
+A :class:`~processor.core.model.SeriesSpec` says what to remember, a :class:`~processor.core.rows.Series` in
+the row holds it. A window is `(now - within, now]`: what happened exactly `within` ago has just left it.
 
 Three shapes of a series, by its specification:
 
 * ``window_ms == 0``: total, first and last; ``times`` and ``values`` stay empty;
-* ``window_ms > 0``: the occurrences of the window in ascending order, ``values`` beside them with a ``value``;
+* ``window_ms > 0``: the occurrences of the window in ascending order, ``values`` beside with a ``value``;
 * ``window_ms == 0`` with a ``value``: ``values`` is ``[sum ever, how many were summed]``.
 
 At most :data:`~processor.core.rows.SERIES_TIMES_MAX` occurrences are kept; then the oldest falls out of its
@@ -15,10 +15,11 @@ windows, while total, first and last go on.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable
+from bisect import bisect_right, insort
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from math import isfinite
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -26,10 +27,12 @@ import msgspec
 from processor.core.model import Fn, SeriesSpec
 from processor.core.rows import SERIES_TIMES_MAX, Series
 
-__all__ = ["count", "merge_series", "record", "series_key", "series_spec", "window"]
+__all__ = ["count", "merge", "merge_series", "record", "series_key", "series_spec", "window"]
 
-# Old occurrences are cut off in batches: cutting at each event would move the whole list each time.
-_SLACK: Final = 32
+# What has left the window is cut off a few at a time: looking for it each time would cost more than it frees.
+_SLACK: Final = 8
+_STALE: Final = 3
+_SUM_MAX: Final = 1e300
 
 
 def series_key(event: str, where: str = "", value: str = "", *, ever: bool = False) -> str:
@@ -53,7 +56,7 @@ def series_spec(
 
 
 def merge_series(specs: Iterable[SeriesSpec]) -> tuple[SeriesSpec, ...]:
-    """One specification a key, each with the longest window that anything asks for, in order of appearance."""
+    """One specification a key, with the longest window that anything asks for, in order of appearance."""
     merged: dict[str, SeriesSpec] = {}
     for spec in specs:
         known = merged.get(spec.key)
@@ -67,7 +70,7 @@ def merge_series(specs: Iterable[SeriesSpec]) -> tuple[SeriesSpec, ...]:
 def record(
     history: dict[str, Series], spec: SeriesSpec, occurred_ms: int, value: float | None, now_ms: int
 ) -> None:
-    """Count an occurrence at ``occurred_ms``, which a late event has before ``now_ms``.
+    """Count an occurrence at ``occurred_ms``, which for a late event is before ``now_ms``.
 
     With ``spec.value``, an occurrence without a finite number counts in the total and in no sum.
     """
@@ -85,14 +88,16 @@ def record(
         _record_value(series, window_ms, occurred_ms, value, now_ms)
     elif window_ms:
         times = series.times
-        if not times or occurred_ms >= times[-1]:
-            times.append(occurred_ms)
+        if times and occurred_ms < times[-1]:
+            insort(times, occurred_ms)
         else:
-            if occurred_ms <= now_ms - window_ms:
-                return
-            times.insert(bisect_right(times, occurred_ms), occurred_ms)
-        if len(times) >= _SLACK:
-            _trim(series, now_ms - window_ms)
+            times.append(occurred_ms)
+        if len(times) > _SLACK:
+            floor_ms = now_ms - window_ms
+            if times[_STALE] <= floor_ms:
+                del times[: bisect_right(times, floor_ms)]
+            if len(times) > SERIES_TIMES_MAX:
+                del times[0]
 
 
 def _record_value(series: Series, window_ms: int, occurred_ms: int, value: float | None, now_ms: int) -> None:
@@ -104,39 +109,48 @@ def _record_value(series: Series, window_ms: int, occurred_ms: int, value: float
         return
     if not isfinite(number):
         return
-    values = series.values
+    times, values = series.times, series.values
     if not window_ms:
-        if values:
-            total = values[0] + number
-            # A sum beyond all numbers stays at the last one that is one: rows hold no infinities.
-            values[0] = total if isfinite(total) else values[0]
-            values[1] += 1.0
-        else:
-            values.extend((number, 1.0))
+        series.values = _added(values, (number, 1.0))
         return
-    times = series.times
-    if not times or occurred_ms >= times[-1]:
-        times.append(occurred_ms)
-        values.append(number)
-    else:
-        if occurred_ms <= now_ms - window_ms:
-            return
-        at = bisect_right(times, occurred_ms)
-        times.insert(at, occurred_ms)
-        values.insert(at, number)
-    if len(times) >= _SLACK:
-        _trim(series, now_ms - window_ms)
-
-
-def _trim(series: Series, floor_ms: int) -> None:
-    """Drop what has left the window for good, and the oldest beyond the limit."""
-    times = series.times
-    excess = len(times) - SERIES_TIMES_MAX
-    # The half of a batch that must be old before it is dropped keeps a steady window from trimming each time.
-    if excess > 0 or times[_SLACK // 2 - 1] <= floor_ms:
-        cut = max(bisect_right(times, floor_ms), excess)
+    at = bisect_right(times, occurred_ms) if times and occurred_ms < times[-1] else len(times)
+    times.insert(at, occurred_ms)
+    values.insert(at, number)
+    if len(times) > _SLACK:
+        cut = 0
+        if times[_STALE] <= now_ms - window_ms:
+            cut = bisect_right(times, now_ms - window_ms)
+        cut = max(cut, len(times) - SERIES_TIMES_MAX)
         del times[:cut]
-        del series.values[:cut]
+        del values[:cut]
+
+
+def _added(values: list[float], more: Sequence[float]) -> list[float]:
+    """Two [sum ever, how many], as one. A sum stays within what a float can hold: rows keep no infinities."""
+    if not values:
+        return list(more)
+    return [min(max(values[0] + more[0], -_SUM_MAX), _SUM_MAX), values[1] + more[1]]
+
+
+def merge(mine: dict[str, Series], theirs: dict[str, Series]) -> None:
+    """Add another contact's history to this one, which both are of one person."""
+    for key, series in theirs.items():
+        own = mine.get(key)
+        if own is None:
+            mine[key] = series
+            continue
+        own.total += series.total
+        own.first_ms = min(own.first_ms, series.first_ms)
+        own.last_ms = max(own.last_ms, series.last_ms)
+        if (own.values and not own.times) or (series.values and not series.times):
+            own.values = _added(own.values, series.values) if series.values else own.values
+        elif own.values or series.values:
+            pairs = [*zip(own.times, own.values, strict=True), *zip(series.times, series.values, strict=True)]
+            pairs = sorted(pairs, key=itemgetter(0))[-SERIES_TIMES_MAX:]
+            own.times = [at for at, _ in pairs]
+            own.values = [value for _, value in pairs]
+        else:
+            own.times = sorted((*own.times, *series.times))[-SERIES_TIMES_MAX:]
 
 
 def window(series: Series, now_ms: int, within_ms: int) -> tuple[int, int]:

@@ -42,6 +42,8 @@ class Uses(msgspec.Struct, frozen=True):
     events: frozenset[str] = frozenset()  # event types that count(), sum(), last()… look at
     series: tuple[SeriesSpec, ...] = ()
     by_time: bool = False  # the value can change by time alone
+    score_bounds: tuple[tuple[str, float], ...] = ()  # (model, constant it is compared with)
+    scores_free: frozenset[str] = frozenset()  # models that are compared with no constant
 
 
 class Expression(msgspec.Struct, frozen=True):

@@ -135,7 +135,7 @@ def _fitting(node: Node, kinds: list[str]) -> Node:
     raise ExpressionError(f"this is {phrase(node.type)}, not {wanted}", fix, node.offset)
 
 
-# ----------------------------------------------------------------------------------------------------- literals
+# ------------------------------------------------------------------------------------------------- literals
 
 
 def _string(checker: Checker, value: ast.expr, what: str, example: str) -> str:
@@ -255,7 +255,7 @@ _LITERALS: Final[dict[str, Callable[[Checker, ast.expr, _Given], Any]]] = {
 }
 
 
-# ----------------------------------------------------------------------------------------- functions with a twist
+# ----------------------------------------------------------------------------------- functions with a twist
 
 
 def _history(checker: Checker, node: ast.Call, function: Function, given: _Given) -> Node:
@@ -289,7 +289,7 @@ def _where(checker: Checker, node: ast.expr, event: str) -> tuple[Fn, str]:
 
 
 def _canonical(node: ast.expr) -> str:
-    """The condition in one form, whatever its spaces, quotes and spelling of true: it names stored histories."""
+    """One form whatever the spaces, quotes and spelling of true, as it names stored histories."""
     copy = ast.parse(ast.unparse(node), mode="eval")
     for part in ast.walk(copy):
         if isinstance(part, ast.Name) and part.id in _SPELLINGS:

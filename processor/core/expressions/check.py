@@ -6,6 +6,7 @@ import ast
 from typing import Any, Final, NoReturn
 
 from processor.core.expressions import operators
+from processor.core.expressions.bounds import score_bounds
 from processor.core.expressions.calls import check_call
 from processor.core.expressions.functions import FUNCTIONS
 from processor.core.expressions.names import Names
@@ -46,14 +47,21 @@ class Reads:
         """``kind`` is a field of :class:`~processor.core.model.Uses`."""
         self.sets.setdefault(kind, set()).add(name)
 
-    def uses(self) -> Uses:
-        """What was collected."""
+    def uses(self, tree: Node) -> Uses:
+        """What was collected while ``tree`` was made."""
         sets = {kind: frozenset(names) for kind, names in self.sets.items()}
-        return Uses(**sets, series=merge_series(self.series), by_time=self.by_time)
+        bounds, free = score_bounds(tree)
+        return Uses(
+            **sets,
+            series=merge_series(self.series),
+            by_time=self.by_time,
+            score_bounds=tuple(sorted(bounds)),
+            scores_free=frozenset(free),
+        )
 
 
 class Checker:
-    """Checks one text. ``alone``: only ``event.`` and what depends on nothing else is in reach (``where=``)."""
+    """Checks one text. ``alone``: nothing but ``event.`` and functions of values is in reach (``where=``)."""
 
     def __init__(self, source: Source, names: Names, reads: Reads, *, alone: bool = False) -> None:
         self.source = source
@@ -62,7 +70,7 @@ class Checker:
         self.alone = alone
 
     def beside(self, names: Names) -> Checker:
-        """A checker of a ``where=`` in the same text; what it reads is no concern of the expression around."""
+        """A checker of a ``where=`` in the same text; what that reads does not concern the text around it."""
         return Checker(self.source, names, Reads(), alone=True)
 
     def fail(self, node: ast.expr | ast.keyword, message: str, fix: str) -> NoReturn:

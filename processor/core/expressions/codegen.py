@@ -13,7 +13,6 @@ from __future__ import annotations
 import ast
 from typing import Any, Final
 
-from processor.core.expressions.operators import MIRRORED
 from processor.core.expressions.runtime import HELPERS
 from processor.core.expressions.tree import (
     Arith,
@@ -32,6 +31,7 @@ from processor.core.expressions.tree import (
     Text,
     maybe_missing,
 )  # fmt: skip
+from processor.core.expressions.watch import MIRRORED
 from processor.core.model import Fn
 
 __all__ = ["generate"]
@@ -124,7 +124,7 @@ class _Generator:
             case _:
                 return _is(self.value(node), True)
 
-    # ---------------------------------------------------------------------------------------------------- reads
+    # ------------------------------------------------------------------------------------------------ reads
 
     def _read(self, node: Read) -> ast.expr:
         if node.source == "profile":
@@ -161,7 +161,7 @@ class _Generator:
             return ast.Compare(left=of, ops=[ast.In()], comparators=[self._global("NUMBERS")])
         return ast.Compare(left=of, ops=[ast.Is()], comparators=[self._global(_CLASSES[kind].__name__)])
 
-    # ---------------------------------------------------------------------------------------------- comparisons
+    # ------------------------------------------------------------------------------------------ comparisons
 
     def _compare(self, node: Compare) -> ast.expr:
         parts = node.parts
@@ -199,7 +199,7 @@ class _Generator:
         return terms
 
     def _operand(self, part: Node, terms: list[ast.expr], *, guard: bool) -> ast.expr:
-        """The operand as something that can be written twice; what must hold before it is used joins ``terms``."""
+        """The operand as a name or constant; what must hold before it is used joins ``terms``."""
         if isinstance(part, Const):
             return self.value(part)
         guarded = guard and part.type != "any"
@@ -262,7 +262,7 @@ class _Generator:
             return ast.BoolOp(op=ast.And(), values=[self._is_of(store, item.type), inside])
         return ast.Compare(left=self.value(item), ops=[ast.In()], comparators=[values])
 
-    # ---------------------------------------------------------------------------------------------------- pieces
+    # ----------------------------------------------------------------------------------------------- pieces
 
     def _shown(self, part: Node) -> ast.expr:
         if isinstance(part, Const) and part.type == "string":
@@ -291,6 +291,7 @@ def _attribute(name: str) -> ast.expr:
     return ast.Attribute(value=ast.Name(id=_TURN, ctx=ast.Load()), attr=name, ctx=ast.Load())
 
 
-def _is(value: ast.expr, constant: bool | None, *, same: bool = True) -> ast.expr:
+def _is(value: ast.expr, constant: bool | None, *, same: bool = True) -> ast.expr:  # noqa: FBT001 - a value
+    """A test of identity, which also keeps 1 apart from true."""
     op: ast.cmpop = ast.Is() if same else ast.IsNot()
     return ast.Compare(left=value, ops=[op], comparators=[ast.Constant(value=constant)])

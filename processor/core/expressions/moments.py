@@ -15,6 +15,7 @@ from processor.core.time import (
     add_local_days,
     date_at,
     date_text,
+    format_time,
     local,
     month_day,
     next_clock,
@@ -24,7 +25,7 @@ from processor.core.time import (
 from processor.core.turn import Turn, zone_of
 
 __all__ = [
-    "age", "between", "between_dates", "days_since_date", "days_until", "earlier", "flip", "hour", "later",
+    "age", "between", "between_dates", "days_since_date", "days_until", "earlier", "flip", "hour", "iso", "later",
     "look_again", "midnight", "next_step", "now", "parted", "times", "today", "weekday",
 ]  # fmt: skip
 
@@ -49,6 +50,11 @@ def midnight(turn: Turn, day: str | None) -> int | None:
         return date_at(day, 0, 0, zone_of(turn))
     except (ValueError, OverflowError):
         return None
+
+
+def iso(ms: int | None) -> str | None:
+    """A time as the text that events and profiles hold it in: "2026-03-01T09:30:00Z"."""
+    return None if ms is None or _instant(ms) is None else format_time(ms)
 
 
 def _instant(ms: int) -> int | None:
@@ -105,7 +111,7 @@ def flip(turn: Turn, left: int, right: int, drift: int) -> bool:
 
 
 def next_step(value: int, steps: tuple[int, ...]) -> int | None:
-    """How far a growing ``value`` is from the next of the ``steps`` that matter; without steps each one does."""
+    """How far a growing ``value`` is from the next step that matters; without ``steps`` each one does."""
     if not steps:
         return 1
     return min((step - value for step in steps if step > value), default=None)
@@ -179,7 +185,7 @@ def days_since_date(turn: Turn, value: str | int | None, *steps: int) -> int | N
 
 
 def age(turn: Turn, day: str | None) -> int | None:
-    """Full years, missing before the day; of 29 February one turns older on 28 February in common years, as `yearly` has it."""
+    """Full years, missing before the day. Of 29 February: 28 February in common years, as in `yearly`."""
     if day is None:
         return None
     zone = zone_of(turn)

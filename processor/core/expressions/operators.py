@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import ast
 from itertools import pairwise
-from math import ceil, floor
 from typing import TYPE_CHECKING, Final
-
-import msgspec
 
 from processor.core.expressions.tree import (
     Arith,
@@ -19,15 +16,15 @@ from processor.core.expressions.tree import (
     ListOf,
     Node,
     Not,
-    Now,
     maybe_missing,
 )  # fmt: skip
 from processor.core.expressions.types import ORDERED, ExpressionError, did_you_mean, join_types, phrase
+from processor.core.expressions.watch import bounded, find_flips, watched
 
 if TYPE_CHECKING:
     from processor.core.expressions.check import Checker
 
-__all__ = ["MIRRORED", "arithmetic", "check_choice", "coerce", "compare", "contains", "sign", "unify"]
+__all__ = ["arithmetic", "check_choice", "coerce", "compare", "contains", "sign", "unify"]
 
 _COMPARISONS: Final[dict[type[ast.cmpop], str]] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
@@ -57,11 +54,6 @@ _ARITHMETIC: Final = {
     ("/", "duration", "number"): ("duration", "parted"),
     ("/", "duration", "duration"): ("number", "divide"),
 }
-# Functions whose values move by time alone, one at a time: up or down.
-_STEPPING: Final = {"count_within": -1, "days_since": 1, "days_until": -1, "days_since_date": 1}
-_NEVER: Final = 10**9
-MIRRORED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-_DRIFTS: Final = {"later": 1, "earlier": -1, "between": -1}
 
 
 def coerce(node: Node, want: str) -> Node:
@@ -69,7 +61,7 @@ def coerce(node: Node, want: str) -> Node:
     return node if node.type == want else Coerce(type=want, offset=node.offset, body=node)
 
 
-# ------------------------------------------------------------------------------------------------- comparisons
+# ---------------------------------------------------------------------------------------------- comparisons
 
 
 def compare(checker: Checker, node: ast.Compare) -> Node:
@@ -93,42 +85,15 @@ def compare(checker: Checker, node: ast.Compare) -> Node:
         check_choice(right, left)
         _comparable(op, left, right)
     parts = _unify(parts, ops)
-    flips = _flips(parts)
+    flips = find_flips(parts)
     if flips is None:
         flips = (0,) * len(ops)
     else:
-        parts = [_watched(part) for part in parts]
+        parts = [watched(part) for part in parts]
     if len(parts) == 2:  # noqa: PLR2004 - a comparison of two
-        parts = _bounded(parts, ops[0])
+        parts = bounded(parts, ops[0])
     at = checker.source.at(node)
     return Compare(type="boolean", offset=at, parts=tuple(parts), ops=tuple(ops), flips=flips)
-
-
-def _bounded(parts: list[Node], op: str) -> list[Node]:
-    """Tell a function of time which of its values matter to the comparison, so that it looks again no sooner."""
-    left, right = parts
-    if isinstance(left, Call) and left.helper in _STEPPING and isinstance(right, Const):
-        return [_stepping(left, right, op), right]
-    if isinstance(right, Call) and right.helper in _STEPPING and isinstance(left, Const):
-        return [left, _stepping(right, left, MIRRORED.get(op, op))]
-    return parts
-
-
-def _stepping(call: Call, bound: Const, op: str) -> Call:
-    """``call op bound`` with the whole numbers at which the outcome changes as further arguments."""
-    if bound.type != "number":
-        return call
-    # The outcome is one below ``at`` and another from it on; == and != have two such places.
-    ats = [ceil(bound.value)] if op in ("<", ">=") else [floor(bound.value) + 1]
-    if op in _EQUALITY:
-        ats = [ceil(bound.value), floor(bound.value) + 1]
-    steps = sorted(set(ats)) if _STEPPING[call.helper] > 0 else sorted({1 - at for at in ats})
-    if call.helper == "count_within":
-        # It falls to at - 1, and never below 0.
-        falls = sorted(at - 1 for at in ats if at > 0) or [_NEVER]
-        steps = [falls[0], falls[-1]]
-    more = [Const(type="number", offset=bound.offset, value=step) for step in steps]
-    return msgspec.structs.replace(call, args=(*call.args, *more))
 
 
 def _comparable(op: str, left: Node, right: Node) -> None:
@@ -192,8 +157,8 @@ def _unify(parts: list[Node], ops: list[str]) -> list[Node]:
 def unify(nodes: list[Node]) -> tuple[str, list[Node]]:
     """One type for values of which one is chosen, and the values turned into it.
 
-    Texts and numbers may be mixed, which makes the choice a value of any type; what has another meaning in the
-    machine than in an event (times, dates, durations) may not.
+    Texts and numbers may be mixed, which makes the choice a value of any type; times, dates and durations,
+    which are other values here than in an event, may not.
 
     Raises:
         ExpressionError: types that cannot be mixed.
@@ -270,51 +235,7 @@ def contains(item: Node, container: Node, at: int) -> Node:
     return Call(type="boolean", offset=at, helper="contains", args=(container, item), maybe=False)
 
 
-# ------------------------------------------------------------------------------ what drifts with the clock
-
-
-def _flips(parts: list[Node]) -> tuple[int, ...] | None:
-    """How each pair drifts; None where a side is more than a shifted clock, which nothing can foretell."""
-    drifts = [_drift(part) for part in parts]
-    flips = []
-    for left, right in pairwise(drifts):
-        if left is None or right is None or abs(left - right) > 1:
-            return None
-        flips.append(left - right)
-    return tuple(flips)
-
-
-def _drift(node: Node) -> int | None:
-    if isinstance(node, Now):
-        return 1
-    if isinstance(node, Arith) and node.helper in _DRIFTS:
-        left, right = _drift(node.left), _drift(node.right)
-        if left is None or right is None:
-            return None
-        return left + _DRIFTS[node.helper] * right
-    return None if _has_now(node) else 0
-
-
-def _has_now(node: Node) -> bool:
-    if isinstance(node, Now):
-        return not node.watched
-    for name in node.__struct_fields__:
-        value = getattr(node, name)
-        for child in value if isinstance(value, tuple) else (value,):
-            if isinstance(child, Node) and _has_now(child):
-                return True
-    return False
-
-
-def _watched(node: Node) -> Node:
-    if isinstance(node, Now):
-        return msgspec.structs.replace(node, watched=True)
-    if isinstance(node, Arith) and node.helper in _DRIFTS:
-        return msgspec.structs.replace(node, left=_watched(node.left), right=_watched(node.right))
-    return node
-
-
-# ------------------------------------------------------------------------------------------------- arithmetic
+# ----------------------------------------------------------------------------------------------- arithmetic
 
 
 def sign(checker: Checker, node: ast.UnaryOp) -> Node:

@@ -36,7 +36,7 @@ _HABITS: Final = (
     (re.compile(r"!(?!=)"), 'write "not" instead of !'),
     (re.compile(r"\b(AND|OR|NOT|IN|IF|ELSE)\b"), "write and, or, not, in, if and else in lower case"),
     (re.compile(r"\?"), "write: a if condition else b"),
-    (re.compile(r"[“”„‘’«»]"), 'put texts in straight quotes: "text"'),
+    (re.compile("[\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb]"), 'put texts in straight quotes: "text"'),
     (re.compile(r"\$\{?|\{"), "write names as they are, without $ or braces"),
     (re.compile(r";"), "write one expression; join conditions by and or or"),
 )

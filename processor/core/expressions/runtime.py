@@ -1,7 +1,8 @@
 """The table of helpers that compiled expressions may call, by the name the code knows them by.
 
-None of them raises on any value, and None is missing everywhere. A helper whose value changes by time alone
-lowers ``turn.until_ms`` to the first instant at which it can be another, so that the machine looks again then.
+None of them raises on any value, and None is missing everywhere. A helper whose value changes by time
+alone lowers ``turn.until_ms`` to the first instant at which it can be another, so that the machine looks
+again then.
 """
 
 from __future__ import annotations

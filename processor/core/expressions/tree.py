@@ -1,9 +1,9 @@
 """The checked tree: what an expression means, once its names and types are known.
 
-Every node yields either a value of its ``type`` or None for missing. Values are canonical: a number is an int
-or a finite-checked float and never a boolean, a time is int ms, a date is "YYYY-MM-DD", a duration is int ms.
-What comes from events and profiles is of any type until a :class:`Coerce` stands around it, which turns what is
-not of its type into missing. So no node needs to guard against types, and none can raise.
+Every node yields either a value of its ``type`` or None for missing. Values are canonical: a number is an
+int or a finite-checked float and never a boolean, a time is int ms, a date is "YYYY-MM-DD", a duration is
+int ms. What comes from events and profiles is of any type until a :class:`Coerce` stands around it, which
+turns what is not of its type into missing. So no node needs to guard against types, and none can raise.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 __all__ = [
-    "Arith", "Call", "Choose", "Coerce", "Compare", "Const", "Contains", "ListOf", "Logic", "Node", "Not", "Now",
-    "Read", "Text", "maybe_missing",
+    "Arith", "Call", "Choose", "Coerce", "Compare", "Const", "Contains", "ListOf", "Logic", "Node", "Not",
+    "Now", "Read", "Text", "maybe_missing",
 ]  # fmt: skip
 
 
@@ -27,6 +27,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Const(Node, frozen=True, kw_only=True):
+    """A literal."""
+
     value: Any
 
 
@@ -78,6 +80,8 @@ class Logic(Node, frozen=True, kw_only=True):
 
 
 class Not(Node, frozen=True, kw_only=True):
+    """The opposite of a condition."""
+
     body: Node
 
 
