@@ -1,4 +1,4 @@
-"""``python -m processor.language [FOLDER]`` writes the JSON Schemas of the language, by default to ``schemas/``."""
+"""``python -m processor.language [FOLDER]`` writes the JSON Schemas of the language to ``schemas/``."""
 
 from __future__ import annotations
 

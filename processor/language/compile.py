@@ -56,9 +56,10 @@ def load_topology(folder: Path) -> Loaded:
     form = _read_sections(folder, reader)
     files = _program_files(folder, problems)
     forms = {file: made for file in files if (made := _read_program(folder, file, reader)) is not None}
-    if form is None:
+    if form is None or any(key not in form for key in form.marks):
+        # Without a whole section everything that names what it declares would be reported too.
         problems.settle()
-        form = Form(Mark(_MAIN), "topology", {}, {})
+    assert form is not None, "a topology.yaml that cannot be read is an error"
     for file in sorted([*_section_files(folder), *files]):
         data = (folder / file).read_bytes()
         digest.update(f"{file}\0{len(data)}\0".encode())
@@ -258,7 +259,7 @@ def _compile(
         },
         idle=tuple(entry for entry in entries if entry.kind == "inactive"),
         schedules=tuple(entry for entry in entries if entry.kind == "schedule"),
-        checks=compile_checks(known.events, known.profile),
+        checks={} if compiler.problems.errors else compile_checks(known.events, known.profile),
     )
     return topology, sources
 

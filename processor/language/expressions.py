@@ -44,7 +44,10 @@ class Compiler(msgspec.Struct):
         return self.template(scalar, names) if "{" in scalar.text else self.expression(scalar, names)
 
     def _wrong(self, scalar: Scalar, error: ExpressionError) -> Expression:
-        self.problems.error(scalar.at(error.offset), "bad-expression", error.message, error.fix)
+        fix = error.fix
+        if fix.startswith("did you mean "):
+            fix = f"write {fix.removeprefix('did you mean ').removesuffix('?')}"
+        self.problems.error(scalar.at(error.offset), "bad-expression", error.message, fix)
         return Expression(scalar.text, _missing, "any", Uses())
 
 

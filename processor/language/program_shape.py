@@ -184,6 +184,7 @@ PROGRAM: Final = Record(
             OneOrMany(item=Keyed(name="entry", what="an entry", options=_ENTRIES)),
             "who comes in",
             required=True,
+            sample="{on: event_type}",
         ),
         "audience": Field(
             Record(
@@ -225,7 +226,7 @@ PROGRAM: Final = Record(
         "holdout": Field(Number(minimum=0, maximum=100), "percent, kept apart for measuring"),
         "goal": Field(_GOAL, "what it is for; reaching it ends the enrollment"),
         "exit": Field(OneOrMany(item=Either(text=Ref(kind="event"), other=_EXIT)), "other ways out"),
-        "steps": Field(STEPS, "what happens", required=True),
+        "steps": Field(STEPS, "what happens", required=True, sample="[{wait: 1d}]"),
     },
 )
 

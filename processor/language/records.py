@@ -23,7 +23,11 @@ __all__ = ["Either", "Field", "Form", "Keyed", "Lazy", "ListOf", "MapOf", "OneOr
 
 
 class Form(msgspec.Struct):
-    """What a record held. ``kind`` is the record's name, or the key that chose it among several."""
+    """What a record held. ``kind`` is the record's name, or the key that chose it among several.
+
+    ``marks`` has a place also for each key whose value could not be read; ``extra`` is the key that the
+    writer chose, where the record allows one.
+    """
 
     mark: Mark
     kind: str = ""
@@ -107,11 +111,12 @@ class MapOf(Shape, frozen=True, kw_only=True):
         for key, value in node.pairs:
             read_key = self.key.read(key, reader, f"a key of {label}")
             read_value = self.value.read(value, reader, key.text)
+            if read_key is not BAD:
+                form.marks[read_key] = value.mark
             if read_key is BAD or read_value is BAD:
                 form.broken = True
                 continue
             form.values[read_key] = read_value
-            form.marks[read_key] = value.mark
         return form
 
     def schema(self, defs: Definitions) -> dict[str, Any]:
@@ -123,11 +128,15 @@ class MapOf(Shape, frozen=True, kw_only=True):
 
 
 class Field(msgspec.Struct, frozen=True):
-    """A key of a record: the shape of its value, what it means, and whether it must be there."""
+    """A key of a record: the shape of its value, what it means, and whether it must be there.
+
+    ``sample`` is what a message shows where the shape has no example of its own.
+    """
 
     shape: Shape
     doc: str
     required: bool = False
+    sample: str = ""
 
 
 class Record(Shape, frozen=True, kw_only=True):
@@ -151,6 +160,7 @@ class Record(Shape, frozen=True, kw_only=True):
     def fill(self, node: Mapping, reader: Reader) -> Form:
         """Return the form of a map; whatever does not fit is reported and makes it broken."""
         form = Form(node.mark, self.name, {}, {})
+        meant: set[str] = set()
         for key, value in node.pairs:
             field = self.fields.get(key.text)
             if field is not None:
@@ -162,30 +172,34 @@ class Record(Shape, frozen=True, kw_only=True):
                 self._put(form, key.text, self.extra[1].read(value, reader, key.text), value)
             else:
                 form.broken = True
-                self._unknown(key, reader)
-        missing = [key for key, field in self.fields.items() if field.required]
-        missing = [key for key in missing if not any(found.text == key for found, _ in node.pairs)]
+                meant.add(self._unknown(key, reader))
+        missing = [key for key, field in self.fields.items() if field.required and key not in form.marks]
         if missing:
             form.broken = True
-            message = f"{self.title} needs {quoted(missing[0])}"
-            fix = f"write {missing[0]}: {_sample(self.fields[missing[0]].shape)}"
-            reader.problems.error(node.mark, "missing-key", message, fix)
+        # One that is there under a misspelt name was reported as that.
+        for name in [key for key in missing if f'write "{key}"' not in meant][:1]:
+            field = self.fields[name]
+            sample = field.sample or (str(field.shape.examples[0]) if field.shape.examples else "…")
+            message = f"{self.title} needs {quoted(name)}"
+            reader.problems.error(node.mark, "missing-key", message, f"write {name}: {sample}")
         return form
 
     def _put(self, form: Form, key: str, value: Any, node: Node) -> None:
+        form.marks[key] = node.mark
         if value is BAD:
             form.broken = True
-            return
-        form.values[key] = value
-        form.marks[key] = node.mark
+        else:
+            form.values[key] = value
 
-    def _unknown(self, key: Scalar, reader: Reader) -> None:
+    def _unknown(self, key: Scalar, reader: Reader) -> str:
+        """Report a key that the record does not have; return what to do about it."""
         message = f"{quoted(key.text)} is not a key of {self.title}"
         if re.search(r"[=()\"<>]", key.text):
             fix = "put an expression that contains a comma in single quotes"
         else:
             fix = instead(key.text, self.fields)
         reader.problems.error(key.mark, "unknown-key", message, fix)
+        return fix
 
     def schema(self, defs: Definitions) -> dict[str, Any]:
         if self.name not in defs:
@@ -294,7 +308,3 @@ def _described(field: Field, defs: Definitions) -> dict[str, Any]:
     return (
         {"allOf": [made], "description": field.doc} if "$ref" in made else made | {"description": field.doc}
     )
-
-
-def _sample(shape: Shape) -> str:
-    return str(shape.examples[0]) if shape.examples else "…"

@@ -1,4 +1,4 @@
-"""Scenario files: tests of programs in virtual time, read and checked; a shell of the machine runs them.
+"""Scenario files: tests of programs in virtual time, read and checked here; a shell runs them.
 
 ``programs/NAME.test.yaml`` beside ``programs/NAME.yaml`` holds documents separated by ``---``. Times without a
 zone are on the contact's clock.

@@ -131,7 +131,7 @@ class Name(_Written, frozen=True, kw_only=True):
 
     def understand(self, node: Scalar) -> str:
         if re.fullmatch(self.pattern, node.text) is None:
-            raise ValueError(f"{quoted(node.text)} is not {self.what}")
+            raise ValueError(f"{quoted(node.text)} cannot stand here")
         return node.text
 
     def schema(self, defs: Definitions) -> dict[str, Any]:

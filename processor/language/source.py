@@ -250,7 +250,9 @@ class _Composer:
                 message = f"{quoted(key.text)} is written twice, first in line {first.line}"
                 self._problems.error(key.mark, "duplicate-key", message, "write it once")
                 continue
-            pairs.append((key, value))
+            # A value that is not there has no place; the parser says where the next thing begins.
+            missing = isinstance(value, Scalar) and not value.raw
+            pairs.append((key, msgspec.structs.replace(value, mark=key.mark) if missing else value))
         return Mapping(mark, tuple(pairs))
 
     def _keep(self, anchor: str | None, node: Node, size: int) -> None:

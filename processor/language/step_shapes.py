@@ -75,13 +75,15 @@ BRANCH: Final = Keyed(
             title="a branch",
             fields={
                 "if": Field(CONDITION, "the condition", required=True),
-                "steps": Field(STEPS, "steps when it holds", required=True),
+                "steps": Field(STEPS, "steps when it holds", required=True, sample="[{wait: 1d}]"),
             },
         ),
         "else": Record(
             name="decide_else",
             title="the else branch",
-            fields={"else": Field(STEPS, "steps when no branch above holds", required=True)},
+            fields={
+                "else": Field(STEPS, "steps when no branch above holds", required=True, sample="[{wait: 1d}]")
+            },
         ),
     },
 )
@@ -103,7 +105,7 @@ _REPEAT: Final = Record(
             Number(minimum=1, maximum=1000, whole=True, examples=(3,)), "rounds at the most", required=True
         ),
         "until": Field(CONDITION, "looked at before each round: when it holds, no more rounds"),
-        "steps": Field(STEPS, "the steps of a round", required=True),
+        "steps": Field(STEPS, "the steps of a round", required=True, sample="[{wait: 1d}]"),
     },
 )
 
@@ -271,7 +273,8 @@ class _Bare(Shape, frozen=True, kw_only=True):
         if node.text in STEP_RECORDS:
             fix = f"write {node.text}: and what it takes"
         elif node.text:
-            fix = instead(node.text.partition(" ")[0], STEP_RECORDS, fix)
+            word, _, rest = node.text.partition(" ")
+            fix = f"write {word}: {rest}" if word in STEP_RECORDS else instead(word, STEP_RECORDS, fix)
         return reader.wrong(node, "unknown-kind", f"{quoted(node.text)} is not a step", fix)
 
     def schema(self, defs: Definitions) -> dict[str, Any]:

@@ -36,17 +36,18 @@ EXPIRES_MS: Final = DAY_MS  # how long a command is good where the channel does 
 def know(form: Form, problems: Problems) -> Known:
     """Return what a topology declares; programs are added by whoever has read them."""
     profile = profile_schema(form)
-    models = form.get("scores", Form(form.mark))
+    nothing = Form(form.mark)
+    models = form.get("scores", nothing)
     return Known(
         events=event_schemas(form, profile, problems),
         declared=tuple(form.get("events", ())),
         profile=profile,
-        purposes=frozenset(purposes(form)),
-        channels=frozenset(form.get("channels", ())),
-        teams=frozenset(form.get("teams", ())),
+        purposes=frozenset(form["purposes"].marks if "purposes" in form else purposes(form)),
+        channels=frozenset(form.get("channels", nothing).marks),
+        teams=frozenset(form.get("teams", nothing).marks),
         lists=frozenset(form.get("lists", ())),
-        segments=frozenset(form.get("segments", ())),
-        grades={name: tuple(models[name].get("grades", ())) for name in models},
+        segments=frozenset(form.get("segments", nothing).marks),
+        grades={name: tuple(models[name].get("grades", nothing).marks) for name in models},
         decaying=frozenset(name for name in models if "half_life" in models[name]),
     )
 
@@ -61,7 +62,7 @@ def event_schemas(form: Form, profile: dict[str, str], problems: Problems) -> di
             message = f"{quoted(name)} is raised by the machine and cannot be declared"
             problems.error(declared.at(name), "reserved-event", message, "write another name")
             continue
-        made[name] = made.get(name, {}) | declared[name].values
+        made[name] = made.get(name, {}) | _types(declared[name])
     for name, schema in DERIVED_EVENTS.items():
         made[name] = dict(schema)
     return made
@@ -69,7 +70,12 @@ def event_schemas(form: Form, profile: dict[str, str], problems: Problems) -> di
 
 def profile_schema(form: Form) -> dict[str, str]:
     """Return attribute -> type; ``tz`` is always there."""
-    return {"tz": "zone?"} | dict(form["profile"].values if "profile" in form else {})
+    return {"tz": "zone?"} | (_types(form["profile"]) if "profile" in form else {})
+
+
+def _types(given: Form) -> dict[str, str]:
+    """Return the declared types; a type that could not be read does not make its name unknown."""
+    return {name: given.get(name, "any") for name in given.marks}
 
 
 def purposes(form: Form) -> dict[str, Purpose]:

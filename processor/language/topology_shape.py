@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from processor.core.schema import PROPERTY_TYPES
+from processor.language.problems import instead, quoted
 from processor.language.records import Either, Field, ListOf, MapOf, OneOrMany, Record
 from processor.language.shapes import (
     NAME,
@@ -20,6 +21,7 @@ from processor.language.shapes import (
     Text,
     Zone,
 )
+from processor.language.source import Scalar
 
 __all__ = ["CONDITION", "EVENT_NAME", "IDENTIFIER", "TOPOLOGY", "WEEKDAYS", "WEEKDAY_NAMES", "WORD_NAME"]
 
@@ -35,8 +37,22 @@ WORD_NAME: Final = Name(
 )
 CONDITION: Final = Expr(what="a condition", examples=("event.value >= 20",))
 
-_OPTIONAL_TYPES: Final = tuple(f"{name}?" for name in PROPERTY_TYPES)
-_PROPERTY_TYPE: Final = Choice(options=(*PROPERTY_TYPES, *_OPTIONAL_TYPES), rule="unknown-type")
+
+class _PropertyType(Choice, frozen=True, kw_only=True):
+    """The type of a property or attribute; a ``?`` behind it says that it may be missing."""
+
+    rule: str = "unknown-type"
+
+    def understand(self, node: Scalar) -> str:
+        """Return the type as written."""
+        if node.text not in self.options:
+            otherwise = f"write one of {', '.join(PROPERTY_TYPES)}, with a ? if it may be missing"
+            fix = instead(node.text.removesuffix("?"), PROPERTY_TYPES, otherwise)
+            raise ValueError(f"{quoted(node.text)} is not a type: {fix}")
+        return node.text
+
+
+_PROPERTY_TYPE: Final = _PropertyType(options=(*PROPERTY_TYPES, *(f"{name}?" for name in PROPERTY_TYPES)))
 _EVENTS: Final = MapOf(
     key=EVENT_NAME, value=MapOf(key=IDENTIFIER, value=_PROPERTY_TYPE, what="properties"), what="event types"
 )
