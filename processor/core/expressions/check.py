@@ -23,7 +23,7 @@ from processor.core.expressions.tree import (
     Not,
     Now,
     Read,
-)  # fmt: skip
+)
 from processor.core.expressions.types import ExpressionError, base_type, did_you_mean, join_types, phrase
 from processor.core.history import merge_series
 from processor.core.model import SeriesSpec, Uses

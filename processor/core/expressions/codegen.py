@@ -30,7 +30,7 @@ from processor.core.expressions.tree import (
     Read,
     Text,
     maybe_missing,
-)  # fmt: skip
+)
 from processor.core.expressions.watch import MIRRORED
 from processor.core.model import Fn
 
@@ -292,6 +292,8 @@ def _attribute(name: str) -> ast.expr:
 
 
 def _is(value: ast.expr, constant: bool | None, *, same: bool = True) -> ast.expr:  # noqa: FBT001 - a value
-    """A test of identity, which also keeps 1 apart from true."""
+    """A test of identity, which also keeps 1 apart from true; Python warns of one with a literal."""
+    if isinstance(value, ast.Constant):
+        return ast.Constant(value=(value.value is constant) is same)
     op: ast.cmpop = ast.Is() if same else ast.IsNot()
     return ast.Compare(left=value, ops=[op], comparators=[ast.Constant(value=constant)])

@@ -21,11 +21,12 @@ from processor.core.time import (
     next_clock,
     offset,
     yearly,
-)  # fmt: skip
+)
 from processor.core.turn import Turn, zone_of
 
 __all__ = [
-    "age", "between", "between_dates", "days_since_date", "days_until", "earlier", "flip", "hour", "iso", "later",
+    "age", "between", "between_dates", "days_since_date", "days_until", "earlier", "flip", "hour", "iso",
+    "later",
     "look_again", "midnight", "next_step", "now", "parted", "times", "today", "weekday",
 ]  # fmt: skip
 

@@ -17,7 +17,7 @@ from processor.core.expressions.tree import (
     Node,
     Not,
     maybe_missing,
-)  # fmt: skip
+)
 from processor.core.expressions.types import ORDERED, ExpressionError, did_you_mean, join_types, phrase
 from processor.core.expressions.watch import bounded, find_flips, watched
 

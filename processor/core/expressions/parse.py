@@ -94,7 +94,8 @@ def _python(flat: str, shift: int) -> ast.expr:
             warnings.simplefilter("ignore")
             return ast.parse(flat, mode="eval").body
     except SyntaxError as error:
-        offset = min(max((error.offset or 1) - 1, 0), len(flat))
+        # The parser counts from 1, and says 0 where the text ends too soon.
+        offset = min(error.offset - 1, len(flat)) if error.offset else len(flat)
         message, fix = _explain(flat, error)
         raise ExpressionError(message, fix, shift + offset) from None
     except (ValueError, MemoryError, RecursionError, OverflowError):
