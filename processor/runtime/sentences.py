@@ -1,0 +1,264 @@
+"""Decisions as sentences: what a person reads when they ask why a contact got, or did not get, something.
+
+A sentence is made of a decision's kind and reason by the tables here, with what the decision's detail adds.
+Every kind of :data:`processor.core.lifecycle.DECISIONS` has one, and so has every reason that the core gives;
+a test compares the tables with the core's source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from processor.core.outputs import Decision
+from processor.core.time import format_duration, parse_time
+
+__all__ = ["REASONS", "TONES", "Moment", "moment_of", "of_decision", "sentence"]
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """A decision, as the machine gave it or as a line of ``decisions.jsonl`` says it. ``at_ms``: UTC ms."""
+
+    kind: str
+    contact_id: str
+    at_ms: int
+    program: str = ""
+    version: int = 0
+    enrollment: str = ""
+    step: str = ""
+    reason: str = ""
+    detail: Mapping[str, Any] = {}
+
+
+REASONS: Final[Mapping[str, Mapping[str, str]]] = {
+    "not_entered": {
+        "no_key": "the event has no value for the program's key",
+        "window_not_open": "its entry window has not opened yet",
+        "window_closed": "its entry window has closed",
+        "audience": "the contact is not in its audience (only)",
+        "audience_never": "its audience shuts the contact out (never)",
+        "already_inside": "the contact is inside it already",
+        "too_many_enrollments": "the contact is in too many programs at once",
+        "reenter_never": "the contact has been in it before, and it is entered once",
+        "reenter_too_soon": "the contact left it too short a while ago to enter again",
+        "entrants_full": "it has taken as many contacts as it may",
+    },
+    "held": {
+        "quiet_hours": "quiet hours",
+        "cap": "the cap {name} is used up",
+    },
+    "suppressed": {
+        "no_address": "the contact has no address for this channel",
+        "no_consent": "the contact has not consented to it",
+        "quiet_hours": "quiet hours, and the step does not wait for their end",
+        "cap": "the cap {name} is used up, and the step does not wait",
+        "held_too_long": "it was held for as long as the step allows",
+    },
+    "holdout": {
+        "global": "held out of all programs, so that their effect can be measured",
+        "program": "held out of this program, so that its effect can be measured",
+    },
+    "exited": {
+        "after": "its time was up",
+        "date_passed": "the date it would have waited for had passed",
+        "step_removed": "the step it stood at is no longer in the program",
+        "program_removed": "the program is no longer in the topology",
+        "runaway": "it ran too many steps without a wait",
+    },
+    "stepped": {
+        "else": "no condition held",
+        "no_date": "there is no date to wait for, so it went on",
+        "date_passed": "the date has passed, so it went on",
+        "rounds_done": "all rounds are done",
+        "until": "the rounds end here, as what they end with holds",
+    },
+    "merged": {
+        "departed": "this contact became {into}",
+        "arrived": "the contact {from} became this one",
+    },
+    "limit": {
+        "profile_full": "the profile is full: {name} was not kept",
+        "lists_full": "the contact is on as many lists as it can be: {name} was not joined",
+        "consents_full": "there are too many consents: {name} was not kept",
+        "entry_trimmed": "the entry event is large: its {name} was not kept",
+        "alias_chain": "too many contacts became one another in a row",
+        "derived_events": "too much followed from one event; the rest was dropped",
+    },
+    "goal": {"condition": "its condition holds"},
+    "observed_out": {"window_closed": "its time was up"},
+}
+"""kind -> reason -> what it means. Reasons that people write themselves (an exit's, a branch's) are not here."""
+
+TONES: Final[Mapping[str, str]] = {
+    "commanded": "green",
+    "goal": "bold green",
+    "held": "yellow",
+    "suppressed": "red",
+    "not_entered": "yellow",
+    "holdout": "yellow",
+    "exited": "magenta",
+    "entered": "cyan",
+    "quarantined": "bold red",
+    "limit": "bold red",
+    "waiting": "blue",
+}
+"""The colour of each kind where colours are shown; the rest have none."""
+
+
+def of_decision(decision: Decision) -> Moment:
+    """Return a decision of the core as a moment."""
+    return Moment(
+        decision.kind,
+        decision.contact_id,
+        decision.at_ms,
+        decision.program,
+        decision.version,
+        decision.enrollment,
+        decision.step,
+        decision.reason,
+        decision.detail or {},
+    )
+
+
+def moment_of(record: Mapping[str, Any]) -> Moment:
+    """Return a line of ``decisions.jsonl`` as a moment.
+
+    Raises:
+        ValueError: it is no decision: a kind, a contact or a time is missing or cannot be read.
+    """
+    at = record.get("decided_at", record.get("at"))
+    kind, contact = record.get("kind"), record.get("contact_id")
+    if not isinstance(at, str) or not isinstance(kind, str) or not isinstance(contact, str):
+        raise ValueError("a decision has a kind, a contact_id and a time")  # noqa: TRY004  it is read data
+    detail = record.get("detail")
+    if isinstance(detail, str):
+        detail = msgspec.json.decode(detail)
+    return Moment(
+        kind,
+        contact,
+        parse_time(at),
+        record.get("program") or "",
+        record.get("version") or 0,
+        record.get("enrollment") or "",
+        record.get("step") or "",
+        record.get("reason") or "",
+        detail or {},
+    )
+
+
+def sentence(moment: Moment, show: Callable[[int], str]) -> str:
+    """Say a moment in words; ``show`` turns an instant (ms) into text. No kind is without a sentence."""
+    say = _SENTENCES.get(moment.kind)
+    if say is None:
+        return f"{moment.kind} {moment.reason}".rstrip()
+    return say(moment, show)
+
+
+def _reason(moment: Moment, default: str = "{reason}") -> str:
+    """What the reason means: by the table, by the rule before its colon, or as it was written."""
+    reason = moment.reason
+    rule, _, name = reason.partition(":")
+    table = REASONS.get(moment.kind, {})
+    known = table.get(reason) or (table.get(rule) if name else None)
+    if known is None:
+        return default.replace("{reason}", reason)
+    for key, value in {"name": name, **moment.detail}.items():
+        known = known.replace(f"{{{key}}}", str(value))
+    return known
+
+
+def _until(moment: Moment, show: Callable[[int], str]) -> str:
+    until = moment.detail.get("until")
+    return show(until) if isinstance(until, int) else str(until or "")
+
+
+def _send(moment: Moment) -> str:
+    return " ".join(str(moment.detail[key]) for key in ("channel", "template") if moment.detail.get(key))
+
+
+def _entered(moment: Moment, show: Callable[[int], str]) -> str:
+    key = moment.detail.get("key")
+    return f"entered {moment.program} v{moment.version}" + (f" for {key}" if key else "")
+
+
+def _held(moment: Moment, show: Callable[[int], str]) -> str:
+    return f"{_send(moment)} is held until {_until(moment, show)}: {_reason(moment)}"
+
+
+def _suppressed(moment: Moment, show: Callable[[int], str]) -> str:
+    by = moment.detail.get("held_by")
+    return f"{_send(moment)} was not sent: {_reason(moment)}" + (f" (held by {by})" if by else "")
+
+
+def _commanded(moment: Moment, show: Callable[[int], str]) -> str:
+    what = _send(moment)
+    return f"{what}: the command was given" if what else f"{moment.step}: the command was given"
+
+
+def _waiting(moment: Moment, show: Callable[[int], str]) -> str:
+    until = _until(moment, show)
+    return f"waits at {moment.step}" + (f", until {until} at the latest" if until else ", without an end")
+
+
+def _stepped(moment: Moment, show: Callable[[int], str]) -> str:
+    if not moment.reason:
+        return f"ran {moment.step}"
+    if moment.reason in REASONS["stepped"] or moment.reason.startswith("round "):
+        return f"{moment.step}: {_reason(moment)}"
+    return f"{moment.step}: went where {moment.reason}"
+
+
+def _scored(moment: Moment, show: Callable[[int], str]) -> str:
+    parts = [
+        f"{line['score']} {line['points']:+g} = {line['after']:g} ({line['rule']})"
+        for line in moment.detail.get("ledger", ())
+    ]
+    return "score " + ", ".join(parts)
+
+
+def _graded(moment: Moment, show: Callable[[int], str]) -> str:
+    before = moment.detail.get("from") or "none"
+    return f"grade of {moment.detail.get('score')}: {before} → {moment.detail.get('to') or 'none'}"
+
+
+def _exited(moment: Moment, show: Callable[[int], str]) -> str:
+    at = f" at {moment.step}" if moment.step else ""
+    return f"left {moment.program}{at}: {_reason(moment) or 'the step says so'}"
+
+
+def _late(moment: Moment, show: Callable[[int], str]) -> str:
+    by = moment.detail.get("by_ms")
+    how = f" {format_duration(by)}" if isinstance(by, int) else ""
+    return f"event {moment.detail.get('event')} came{how} late; it acts now and counts at its own time"
+
+
+_SENTENCES: Final[Mapping[str, Callable[[Moment, Callable[[int], str]], str]]] = {
+    "scored": _scored,
+    "graded": _graded,
+    "segment_entered": lambda m, show: f"came into the segment {m.reason}",
+    "segment_left": lambda m, show: f"left the segment {m.reason}",
+    "entered": _entered,
+    "not_entered": lambda m, show: f"did not enter {m.program}: {_reason(m)}",
+    "holdout": lambda m, show: f"{m.program}: {_reason(m)}",
+    "stepped": _stepped,
+    "waiting": _waiting,
+    "split": lambda m, show: f"{m.step}: the variant is {m.reason}",
+    "held": _held,
+    "suppressed": _suppressed,
+    "commanded": _commanded,
+    "timed_out": lambda m, show: f"{m.step}: it did not come in time",
+    "heard": lambda m, show: f"{m.step}: it came",
+    "goal": lambda m, show: f"reached the goal of {m.program}: {_reason(m)}",
+    "exited": _exited,
+    "completed": lambda m, show: f"ran the last step of {m.program}",
+    "observed_out": lambda m, show: f"did not reach the goal of {m.program}: {_reason(m)}",
+    "merged": lambda m, show: _reason(m),
+    "forwarded": lambda m, show: f"event {m.detail.get('event')} went on to {m.detail.get('to')}",
+    "clamped": lambda m, show: f"event {m.detail.get('event')} claimed a time ahead of its log; set back",
+    "late": _late,
+    "quarantined": lambda m, show: f"a timer failed and is stopped for a look: {m.reason}",
+    "duplicate": lambda m, show: f"event {m.detail.get('event')} had come before and was dropped",
+    "limit": lambda m, show: _reason(m),
+}
