@@ -119,7 +119,7 @@ class _Gzip:
         return self._stream.unused_data
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        while data:
+        while data and not self._stream.eof:
             try:
                 block = self._stream.decompress(data, READ_BYTES)
             except zlib.error as error:

@@ -143,9 +143,7 @@ class _Avro(Source):
         batch: Batch = []
         try:
             header = read_header(self._stream)
-            schema, units = _without_times(header.schema)
-            _require(self.name, _field_names(header.schema))
-            parsed = fastavro.parse_schema(schema)
+            parsed, units = self._schema(header.schema)
             for block in read_blocks(self._stream, header):
                 if number + block.count <= self._skip:
                     number += block.count
@@ -165,12 +163,18 @@ class _Avro(Source):
             if batch:
                 yield batch
             raise SourceError(self.name, number, f"{error}: {_COPY}") from error
-        except (fastavro.schema.SchemaParseException, fastavro.schema.UnknownType) as error:
-            raise SourceError(
-                self.name, 0, f"its schema cannot be read ({error}): write the file anew"
-            ) from error
         if batch:
             yield batch
+
+    def _schema(self, declared: Any) -> tuple[Any, list[tuple[str, int]]]:
+        try:
+            fastavro.parse_schema(declared)
+            schema, units = _without_times(declared)
+            parsed = fastavro.parse_schema(schema)
+        except Exception as error:  # fastavro raises what its walk over the schema meets
+            raise AvroError(f"its schema cannot be read ({error}): it is damaged") from error
+        _require(self.name, _field_names(declared))
+        return parsed, units
 
 
 class _Parquet(Source):
@@ -249,7 +253,8 @@ def _without_times(schema: Any) -> tuple[Any, list[tuple[str, int]]]:
             branches = kind if isinstance(kind, list) else [kind]
             logical = [branch["logicalType"] for branch in branches if _is_time(branch)]
             units += [(field["name"], _TIME_UNITS[name]) for name in logical if _TIME_UNITS[name] != 1]
-            kind = [branch["type"] if _is_time(branch) else branch for branch in branches]
+            plain = [branch["type"] if _is_time(branch) else branch for branch in branches]
+            kind = plain if isinstance(kind, list) else plain[0]
         fields.append({**field, "type": kind})
     return {**schema, "fields": fields}, units
 
