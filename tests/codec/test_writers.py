@@ -64,6 +64,7 @@ def test_interruptions_leave_no_trace(
     for stop, back, flushed in [*breaks, (chunks, 0, True)]:
         out = OutputFolder(broken, form, sync=False)
         out.truncate_to(lengths[-1])
+        assert {name: len(data) for name, data in content(broken).items()} == lengths[-1]
         while len(lengths) - 1 < stop:
             write(out, len(lengths) - 1)
             lengths.append(out.flush())
