@@ -1,0 +1,162 @@
+"""The parts of the documentation that are made from the code, and the command that writes them anew.
+
+    python -m tests.docs.generated
+
+A part stands between `<!-- NAME:start -->` and `<!-- NAME:end -->`; a test compares it with the code.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from processor.codec import events as codec
+from processor.core import enrollments, entries, identity, machine, rows, shared
+from processor.core.expressions.functions import FUNCTIONS, signature
+from processor.core.lifecycle import DECISIONS
+from processor.language import compile as loading
+from processor.language import load_topology, source, wiring
+from processor.language.graph import lifecycle_mermaid, svg
+from processor.runtime import driver
+from tests.docs.pages import DOCS, page_files, write
+
+__all__ = ["IMAGES", "LIMITS", "PARTS", "image", "replaced"]
+
+_parse: Any = importlib.import_module(
+    "processor.core.expressions.parse"
+)  # the package exports a function of its name
+
+# (module, constant, what it bounds, what happens beyond it)
+LIMITS: tuple[tuple[Any, str, str, str], ...] = (
+    (
+        rows,
+        "ENROLLMENTS_MAX",
+        "enrollments of a contact at a time",
+        "the entry is refused: `too_many_enrollments`",
+    ),
+    (
+        rows,
+        "SERIES_TIMES_MAX",
+        "occurrences kept of one history",
+        "the oldest falls out of windows; totals go on",
+    ),
+    (rows, "ATTRIBUTES_MAX", "attributes of a profile", "further ones are not kept: `profile_full`"),
+    (rows, "CONSENTS_MAX", "answers about consent", "further ones are not kept: `consents_full`"),
+    (rows, "LISTS_MAX", "lists a contact is on", "further ones are not joined: `lists_full`"),
+    (rows, "PAST_KEYS_MAX", "keys remembered of a program", "the oldest is forgotten, and may enter again"),
+    (rows, "SENT_MAX", "sends remembered for caps", "the oldest falls out of the caps"),
+    (
+        rows,
+        "RECENT_MAX",
+        "event ids remembered for de-duplication",
+        "an older event that comes again counts again",
+    ),
+    (
+        entries,
+        "ENTRY_BYTES_MAX",
+        "bytes kept of the entry event",
+        "the largest properties go: `entry_trimmed`",
+    ),
+    (entries, "KEY_CHARS_MAX", "characters of a key", "the rest is cut off"),
+    (enrollments, "STEPS_PER_TURN_MAX", "steps of an enrollment in one turn", "it ends: `runaway`"),
+    (machine, "DERIVED_MAX", "events that follow from one input", "the rest is dropped: `derived_events`"),
+    (machine, "LOOKS_MAX", "rounds of looking at conditions in a turn", "the next input looks again"),
+    (identity, "HOPS_MAX", "contacts in a chain of merges", "the chain is cut: `alias_chain`"),
+    (shared, "OPEN_SWEEPS_MAX", "sweeps open in a partition", "further schedules wait for the oldest walk"),
+    (shared, "LEASE_WAITERS_MAX", "contacts waiting for a unit in a partition", "further ones are refused"),
+    (driver, "ROWS_HELD_MAX", "rows in memory before a commit is asked for", "the shell commits"),
+    (codec, "LINE_BYTES_MAX", "bytes of one event", "a dead letter: `too_large`"),
+    (codec, "ID_BYTES_MAX", "bytes of an event id, a contact id, a type", "a dead letter"),
+    (_parse, "TEXT_CHARS_MAX", "characters of an expression", "the file is refused"),
+    (_parse, "NODES_MAX", "parts of an expression", "the file is refused"),
+    (_parse, "DEPTH_MAX", "operations inside each other", "the file is refused"),
+    (_parse, "LIST_MAX", "elements of a list in an expression", "the file is refused"),
+    (loading, "PROGRAMS_MAX", "programs of a topology", "it is refused"),
+    (wiring, "STEPS_MAX", "steps of a program", "it is refused"),
+    (source, "BYTES_MAX", "bytes of a file", "it is refused"),
+)
+
+
+def lifecycle() -> str:
+    """The states of enrollments and tracks."""
+    return f"```mermaid\n{lifecycle_mermaid()}```"
+
+
+def functions_table() -> str:
+    """Every function of the expression language."""
+    lines = ["| function | gives | what | example |", "| --- | --- | --- | --- |"]
+    for function in FUNCTIONS.values():
+        cells = (f"`{signature(function)}`", function.result, function.doc, f"`{function.example}`")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def limits_table() -> str:
+    """Every limit and what happens beyond it."""
+    lines = ["| limit | at most | beyond it | constant |", "| --- | ---: | --- | --- |"]
+    for module, name, what, beyond in LIMITS:
+        place = module.__name__.removeprefix("processor.").replace(".", "/")
+        lines.append(f"| {what} | {getattr(module, name):,} | {beyond} | `{place}.py` `{name}` |")
+    return "\n".join(lines)
+
+
+def decisions_table() -> str:
+    """Every kind of decision."""
+    lines = ["| kind | records that |", "| --- | --- |"]
+    return "\n".join([*lines, *(f"| `{kind}` | {what} |" for kind, what in DECISIONS.items())])
+
+
+def refusals_table() -> str:
+    """Every reason for which a record is not an event."""
+    lines = ["| reason | means |", "| --- | --- |"]
+    return "\n".join(
+        [*lines, *(f"| `{reason}` | {what} |" for reason, what in sorted(codec.REASONS.items()))]
+    )
+
+
+PARTS: dict[tuple[str, str], Callable[[], str]] = {
+    ("guide/expressions.md", "functions"): functions_table,
+    ("guide/explain.md", "decisions"): decisions_table,
+    ("guide/running.md", "refusals"): refusals_table,
+    ("architecture.md", "lifecycle"): lifecycle,
+    ("architecture.md", "limits"): limits_table,
+}
+
+
+def replaced(text: str, name: str, part: str) -> str:
+    """The page's text with the part in its place. Raises ValueError where the page has no such place."""
+    pattern = re.compile(rf"(<!-- {name}:start -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
+    made, found = pattern.subn(lambda match: f"{match[1]}\n{part}\n\n{match[2]}", text)
+    if found != 1:
+        raise ValueError(f"the page has {found} places for {name}")
+    return made
+
+
+IMAGES: dict[str, tuple[str, str]] = {
+    "abandoned-cart.svg": ("guide/language.md", "abandoned-cart"),
+    "welcome.svg": ("guide/start.md", "welcome"),
+}
+
+
+def image(page: str, program: str) -> str:
+    """The drawing of a program of a page."""
+    with TemporaryDirectory() as folder:
+        topology = load_topology(write(page_files(DOCS / page), Path(folder))).topology
+    return svg(topology.programs[program])
+
+
+def main(docs: Path = DOCS) -> None:
+    """Write every part into its page."""
+    for (page, name), make in PARTS.items():
+        path = docs / page
+        path.write_text(replaced(path.read_text(encoding="utf-8"), name, make()), encoding="utf-8")
+    for name, (page, program) in IMAGES.items():
+        (docs / "images" / name).write_text(image(page, program), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
