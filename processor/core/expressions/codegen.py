@@ -183,7 +183,9 @@ class _Generator:
         terms: list[ast.expr] = []
         if node.flips[index]:
             drift = ast.Constant(value=node.flips[index])
-            note: ast.expr = self._call("flip", left, right, drift, turn=True)
+            # Strictly below ends as the sides meet, below or equal just after; for a falling side, conversely.
+            after = -1 if op in ("==", "!=") else int((op in ("<=", ">")) is (node.flips[index] > 0))
+            note: ast.expr = self._call("flip", left, right, drift, ast.Constant(value=after), turn=True)
             if op in ("==", "!="):
                 missing = [_is(side, None) for side in (left, right)]
                 note = ast.BoolOp(op=ast.Or(), values=[*missing, note])

@@ -102,12 +102,16 @@ def now(turn: Turn) -> int:
     return ms
 
 
-def flip(turn: Turn, left: int, right: int, drift: int) -> bool:
-    """Note when a comparison of these can turn out otherwise: as they meet, and just after. Always true."""
-    gap = (right - left) * drift
-    if gap >= 0:
-        at = turn.now_ms + (gap or 1)
-        turn.until_ms = min(turn.until_ms, at)
+def flip(turn: Turn, left: int, right: int, drift: int, after: int) -> bool:
+    """Note when a comparison of two times turns out otherwise; always true, to stand in a condition.
+
+    ``drift``: by how much ``left`` rises against ``right`` each ms. The outcome changes ``after`` ms after they
+    meet; -1: as they meet, and again just after.
+    """
+    wait = (right - left) * drift
+    wait = (wait or 1) if after < 0 else wait + after
+    if wait > 0:
+        look_again(turn, turn.now_ms + wait)
     return True
 
 

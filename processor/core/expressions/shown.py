@@ -11,14 +11,14 @@ from processor.core.turn import Turn, zone_of
 __all__ = ["shown", "shown_duration", "shown_time", "text_of"]
 
 _DECIMALS: Final = 6
-_LIST_SHOWN: Final = 100
+_LISTED: Final = (str, int, float, bool)
 
 
 def shown(value: Any) -> str:
     """A value as a template writes it: missing as nothing, whole numbers without ".0"."""
     kind = value.__class__
     if kind is str:
-        text: str = value
+        text: str = value[:TEXT_MAX]
         return text
     if value is None:
         return ""
@@ -33,10 +33,19 @@ def shown(value: Any) -> str:
             return str(int(value))
         return repr(round(value, _DECIMALS))
     if kind is list:
-        return ", ".join(
-            shown(item) for item in value[:_LIST_SHOWN] if item.__class__ in (str, int, float, bool)
-        )
+        return _listed(value)
     return ""
+
+
+def _listed(values: list[Any]) -> str:
+    """The texts and numbers of a list, no more of them than a text can hold."""
+    found: list[str] = []
+    length = 0
+    for value in values:
+        if value.__class__ in _LISTED and length < TEXT_MAX:
+            found.append(shown(value))
+            length += len(found[-1]) + 2
+    return ", ".join(found)
 
 
 def _as_float(value: int) -> float | None:

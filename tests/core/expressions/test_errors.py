@@ -49,7 +49,7 @@ FAULTS = [
     ('sum("order_completed", ^"valeu") > 1', "the event order_completed has no property valeu", 'did you mean "value"?'),
     ('sum("downloaded", ^"kind") > 1', "kind is a text, not a number", "there is: size"),
     ('in_segment(^"stff")', "unknown segment stff", 'did you mean "staff"?'),
-    (X),
+    ('in_list(^"newsleter")', "unknown list newsleter", 'did you mean "newsletter"?'),
     ('in_program(^"welcom")', "unknown program welcom", 'did you mean "welcome"?'),
     ('consent(^"marketting")', "unknown purpose marketting", 'did you mean "marketing"?'),
     ('consent("marketing", channel=^"emial")', "unknown channel emial", 'did you mean "email"?'),
