@@ -368,6 +368,11 @@ class Driver:
             partition.committed()
         self._next_ms = 0
 
+    @property
+    def failed(self) -> int:
+        """Failures since the last take: a shell that refuses records itself keeps the order of both by it."""
+        return len(self._failures)
+
     def waiting(self) -> tuple[int, int]:
         """How many contacts wait for a timer, and the earliest instant (NEVER_MS for none); after a commit."""
         count = 0

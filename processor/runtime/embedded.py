@@ -1,0 +1,190 @@
+"""``run``: files or standard input in, rows in RocksDB, output files, without a broker.
+
+Killed at any point and started again with the same arguments, it leaves the very bytes of an uninterrupted
+run: see :mod:`processor.runtime.replay` for the order of a commit, and ``position`` for what is kept in it.
+
+The rows' commits are not waited for by the disk, and the outputs' are, before them: so a crash of the machine
+can only take the state back behind the outputs, which are then cut and written again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import msgspec
+
+from processor.codec.writers import Format, OutputFolder
+from processor.core.model import Topology
+from processor.runtime.position import STDIN, Position, RunError, check_sources, check_topology
+from processor.runtime.replay import CHUNK_RECORDS, Progress, Replay, wall_clock
+from processor.runtime.summary import RunReport
+from processor.store import RocksStore, open_rocks
+
+__all__ = ["PARTITIONS", "RunOptions", "run"]
+
+PARTITIONS: Final = 8
+_OUTPUTS: Final = ("commands.*.jsonl", "commands.*.avro", "decisions.*", "dead-letters.*")
+_GARBAGE_THRESHOLD: Final = 200_000
+
+
+class RunOptions(msgspec.Struct, kw_only=True, frozen=True):
+    """What to run.
+
+    Attributes:
+        topology: compiled.
+        sources: paths of event files in order, "-" for standard input (once).
+        state: folder of the RocksDB database, made where it is missing.
+        out: folder of the output files, made where it is missing.
+        until_ms: run to this instant and not beyond it; 0: to the end of the sources.
+        output: "jsonl" or "avro".
+        partitions: logical partitions; a state keeps the number it was made with.
+        chunk_records: records a commit. Blocks of Avro output are chunks, so it decides their boundaries.
+        rows_held_max: rows in memory before a commit in the middle of a chunk.
+        sync: whether outputs are brought to the disk before a commit; without it a crash of the machine (not
+            of the process) may leave a state that its outputs are too short for.
+        signals: stop cleanly on SIGINT and SIGTERM; the second one kills. Only in the main thread.
+        now: the wall clock in ms since 1970 UTC.
+        hook: called with each name of :data:`processor.runtime.replay.STEPS` when that step was done.
+    """
+
+    topology: Topology
+    sources: tuple[str, ...]
+    state: Path
+    out: Path
+    until_ms: int = 0
+    output: Format = "jsonl"
+    partitions: int = PARTITIONS
+    chunk_records: int = CHUNK_RECORDS
+    rows_held_max: int = 20_000
+    sync: bool = True
+    signals: bool = True
+    now: Callable[[], int] = wall_clock
+    hook: Callable[[str], None] | None = None
+
+
+def run(options: RunOptions, on_progress: Callable[[Progress], None] | None = None) -> RunReport:
+    """Run to the end of the sources or to ``until_ms``; go on where the state is, if there is one.
+
+    ``on_progress`` is called after each chunk. A report with outcome "stopped" is one to start again.
+
+    Raises:
+        RunError: the state, the sources or the output folder do not go together.
+        SourceError: a source cannot be read (on).
+        StateError, OutputError: the state or an output cannot be opened or written, another process has it.
+    """
+    if options.sources.count(STDIN) > 1:
+        raise RunError("standard input is given twice: give - once")
+    topology = options.topology
+    store = open_rocks(options.state, partitions=options.partitions, sync=False, topology=topology.digest)
+    try:
+        with (
+            OutputFolder(options.out, options.output, sync=options.sync) as out,
+            _locked(options.out),
+            _stoppable(enabled=options.signals) as stopped,
+            _few_collections(),
+        ):
+            position = _opened(options, store, out)
+            replay = Replay(
+                topology,
+                store,
+                out,
+                position,
+                until_ms=options.until_ms,
+                chunk_records=options.chunk_records,
+                rows_held_max=options.rows_held_max,
+                now=options.now,
+                hook=options.hook,
+                stopped=stopped,
+                on_progress=on_progress,
+            )
+            return replay.run(options.sources)
+    finally:
+        store.close()
+
+
+def _opened(options: RunOptions, store: RocksStore, out: OutputFolder) -> Position:
+    """Return the position to go on from, with the output files cut back to it."""
+    data = store.position()
+    if data is None:
+        found = sorted(path.name for pattern in _OUTPUTS for path in options.out.glob(pattern))
+        if found:
+            raise RunError(
+                f"{options.out} holds outputs of another run ({', '.join(found[:3])}) and the state in "
+                f"{options.state} is new: give an empty output folder, or the state that goes with it"
+            )
+        position = Position.new(options.topology.digest, options.partitions, options.output, options.now())
+        # From now on, what lies in the output folder is this state's, and may be cut.
+        store.commit({}, position.encode())
+        return position
+    position = Position.decode(data)
+    check_topology(position, options.topology)
+    if position.output != options.output:
+        raise RunError(
+            f"the outputs of this state are written as {position.output}: give that format, or a new state "
+            "and output folder to begin from the first event"
+        )
+    check_sources(position, options.sources)
+    out.truncate_to(position.lengths)
+    return position
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the output folder; the lock goes with the process, however that ends, and leaves no file."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RunError(
+                f"{folder} is in use by another run: stop that one, or give this one another output folder"
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _stoppable(*, enabled: bool) -> Iterator[Callable[[], bool]]:
+    """Yield a function that says whether a signal asked to stop. A second signal has its usual effect."""
+    asked: list[int] = []
+    if not enabled or threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Look for cycles seldom: the topology is frozen, rows and outputs hold none and go by their counts."""
+    thresholds = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GARBAGE_THRESHOLD, *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
