@@ -32,9 +32,10 @@ def schedule(topology: Topology, shared: Shared, now_ms: int) -> bool:
         del shared.schedules[name]
         changed = True
     for name, entry in wanted.items():
-        if name not in shared.schedules:
+        known_ms = shared.schedules.get(name)
+        if known_ms is None or known_ms == NEVER_MS:  # a later version may have opened its window again
             shared.schedules[name] = _next(topology, entry, now_ms)
-            changed = True
+            changed = changed or shared.schedules[name] != known_ms
     return changed
 
 
@@ -75,6 +76,11 @@ def owed(shared: Shared, row: Row) -> SweepRun | None:
 
 
 def _next(topology: Topology, entry: Entry, after_ms: int) -> int:
+    """The schedule's next instant within its program's window: outside of it a walk could only refuse."""
+    program = topology.programs[entry.program]
+    after_ms = max(after_ms, program.opens_ms - 1)
     if entry.cron is not None:
-        return entry.cron.next(after_ms, zone_named(entry.zone) if entry.zone else topology.timezone)
-    return entry.once_ms if entry.once_ms > after_ms else NEVER_MS
+        due_ms = entry.cron.next(after_ms, zone_named(entry.zone) if entry.zone else topology.timezone)
+    else:
+        due_ms = entry.once_ms if entry.once_ms > after_ms else NEVER_MS
+    return NEVER_MS if program.closes_ms and due_ms >= program.closes_ms else due_ms
