@@ -1,7 +1,7 @@
 """Scenario files: tests of programs in virtual time, read and checked here; a shell runs them.
 
-``programs/NAME.test.yaml`` beside ``programs/NAME.yaml`` holds documents separated by ``---``. Times without a
-zone are on the contact's clock.
+``programs/NAME.test.yaml`` beside ``programs/NAME.yaml`` holds documents separated by ``---``. Times
+without a zone are on the contact's clock.
 """
 
 from __future__ import annotations
@@ -106,8 +106,9 @@ def load_scenarios(loaded: Loaded) -> tuple[Scenario, ...]:
         program = path.name.removesuffix(".test.yaml")
         if program not in loaded.topology.programs:
             message = f"there is no program {quoted(program)} beside these scenarios"
-            fix = f"name the file as the program's, {instead(program, loaded.topology.programs)}.test.yaml"
-            problems.error(Mark(file), "unknown-program", message, fix.replace("write ", "such as "))
+            problems.error(
+                Mark(file), "unknown-program", message, "name the file as the program's, NAME.test.yaml"
+            )
         for node in read_documents(loaded.folder, file, problems):
             form = SCENARIO.read(node, reader, "a scenario")
             if form is not BAD and not form.broken:
@@ -190,6 +191,8 @@ class _Site(msgspec.Struct):
             return given
         if events:
             return min(event.at_ms for event in events) - _BEFORE_MS
+        if self.form.get("events") or "events" in self.form.marks.keys() - self.form.values.keys():
+            return 0  # there are events, and what is wrong with them is reported
         message = "a scenario without events does not say when it begins"
         self.problems.error(self.form.mark, "missing-key", message, "write start: 2026-03-01 09:00")
         return 0

@@ -186,7 +186,10 @@ class _Composer:
             if isinstance(event, DocumentStartEvent):
                 self._anchors = {}
             elif isinstance(event, (ScalarEvent, MappingStartEvent, SequenceStartEvent, AliasEvent)):
-                found.append(self._node(event, events))
+                node = self._node(event, events)
+                # Nothing between two --- is no document.
+                if not (isinstance(node, Scalar) and not node.raw):
+                    found.append(node)
         return found
 
     def _node(self, event: Any, events: Iterator[Any]) -> Node:

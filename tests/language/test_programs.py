@@ -43,8 +43,8 @@ def test_every_kind_of_step(shop):
     nodes = steps_of(
         shop,
         """\
-  - {send: email, template: welcome, values: {n: event.lines, hi: "Hi {profile.first_name}"}, purpose: receipts,
-     when_capped: wait, when_quiet: skip, hold_at_most: 3d, expires_after: 6h, id: one}
+  - {send: email, template: welcome, values: {n: event.lines, hi: "Hi {profile.first_name}"},
+     purpose: receipts, when_capped: wait, when_quiet: skip, hold_at_most: 3d, expires_after: 6h, id: one}
   - {send: push, template: anything}
   - wait: 1h30m
   - wait: {until: profile.trial_ends, offset: -2d, at: "09:00", if_past: exit}
@@ -84,7 +84,7 @@ def test_every_kind_of_step(shop):
     assert (until.offset_ms, until.at_minutes, until.if_past_exit) == (-2 * DAY_MS, 540, True)
     clock = nodes["wait-at-10-00"]
     assert isinstance(clock, WaitClock)
-    assert (clock.at_minutes, clock.weekdays) == (600, {0, 6})
+    assert (clock.at_minutes, clock.weekdays) == (600, frozenset({0, 6}))
     assert clock.zone is not None
     assert clock.zone.key == "Europe/Berlin"
     heard = nodes["wait-for-email-clicked-page-viewed"]
@@ -403,4 +403,4 @@ def test_the_exit_by_withdrawn_consent(shop, props, concerned):
     program = shop.load(a=TOP + "exit: consent_withdrawn\n" + WAIT).topology.programs["a"]
     (way,) = program.exit_events["consent_withdrawn"]
     assert way.when is not None
-    assert bool(way.when(_Turn(**props))) is concerned  # type: ignore[arg-type]
+    assert bool(way.when(_Turn(**props))) is concerned
