@@ -18,7 +18,7 @@ events = st.lists(
 
 
 def replay(moves, spec):
-    """Record the moves: (time since the one before, how late, value). Returns history, all that happened, now."""
+    """Record moves of (time since the one before, how late, value): history, all that happened, now."""
     history: dict[str, Series] = {}
     happened = []
     now = NOW

@@ -183,7 +183,7 @@ class _Generator:
         terms: list[ast.expr] = []
         if node.flips[index]:
             drift = ast.Constant(value=node.flips[index])
-            # Strictly below ends as the sides meet, below or equal just after; for a falling side, conversely.
+            # Of a rising side, `<` ends as the two meet and `<=` just after; of a falling one, conversely.
             after = -1 if op in ("==", "!=") else int((op in ("<=", ">")) is (node.flips[index] > 0))
             note: ast.expr = self._call("flip", left, right, drift, ast.Constant(value=after), turn=True)
             if op in ("==", "!="):

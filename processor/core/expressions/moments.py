@@ -105,8 +105,8 @@ def now(turn: Turn) -> int:
 def flip(turn: Turn, left: int, right: int, drift: int, after: int) -> bool:
     """Note when a comparison of two times turns out otherwise; always true, to stand in a condition.
 
-    ``drift``: by how much ``left`` rises against ``right`` each ms. The outcome changes ``after`` ms after they
-    meet; -1: as they meet, and again just after.
+    ``drift``: by how much ``left`` rises against ``right`` each ms. The outcome changes ``after`` ms after
+    they meet; -1: as they meet, and again just after.
     """
     wait = (right - left) * drift
     wait = (wait or 1) if after < 0 else wait + after

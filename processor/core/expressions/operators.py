@@ -81,8 +81,9 @@ def compare(checker: Checker, node: ast.Compare) -> Node:
         ops.append(_COMPARISONS[type(kind)])
     parts = [checker.check(side) for side in sides]
     for op, (left, right) in zip(ops, pairwise(parts), strict=True):
-        check_choice(left, right)
-        check_choice(right, left)
+        if op in _EQUALITY:
+            check_choice(left, right)
+            check_choice(right, left)
         _comparable(op, left, right)
     parts = _unify(parts, ops)
     flips = find_flips(parts)

@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from tests.core.expressions.world import DAY, HOUR, Turn, compiled, furnish, remember, turn_over
+from processor.core.turn import Turn
+from tests.core.expressions.world import DAY, HOUR, compiled, furnish, remember, turn_over
 
 times = st.sampled_from(
     [
@@ -52,16 +53,28 @@ anything: SearchStrategy[Any] = st.one_of(
 )
 _FIELDS = {
     "props": {
-        "order_id": "string", "value": "number", "pieces": "number", "ends": "time", "day": "date", "gift": "boolean",
-        "tags": "list", "address": "map", "blob": "any",
+        "order_id": "string",
+        "value": "number",
+        "pieces": "number",
+        "ends": "time",
+        "day": "date",
+        "gift": "boolean",
+        "tags": "list",
+        "address": "map",
+        "blob": "any",
     },
     "profile": {
-        "email": "string", "visits": "number", "birthday": "date", "trial_ends": "time", "vip": "boolean", "owner": "map",
+        "email": "string",
+        "visits": "number",
+        "birthday": "date",
+        "trial_ends": "time",
+        "vip": "boolean",
+        "owner": "map",
         "tags": "list",
     },
     "entry": {"kind": "string", "size": "number"},
     "answer": {"url": "string", "seconds": "number", "value": "string"},
-}  # fmt: skip
+}
 
 
 def _data(fields: dict[str, str]) -> SearchStrategy[dict[str, Any]]:
@@ -114,15 +127,37 @@ ORDER = '"order_completed"'
 
 def _typed(depth: int) -> dict[str, SearchStrategy[str]]:
     leaves = {
-        "number": _leaf("event.value", "event.pieces", "profile.visits", "entry.size", "answer.seconds", "0", "1", "-2.5", "1e15", "score.engagement"),
-        "string": _leaf("event.order_id", "profile.email", "entry.kind", '"a"', "''", 'profile["tz"]', "answer.value"),
-        "boolean": _leaf("event.gift", "profile.vip", "true", "false", 'in_list("newsletter")', 'in_segment("staff")'),
-        "time": _leaf("event.ends", "profile.trial_ends", "now", 'time("2026-03-20T12:00Z")', f"last({ORDER})", f"first({ORDER})"),
+        "number": _leaf(
+            "event.value",
+            "event.pieces",
+            "profile.visits",
+            "entry.size",
+            "answer.seconds",
+            "0",
+            "1",
+            "-2.5",
+            "1e15",
+            "score.engagement",
+        ),
+        "string": _leaf(
+            "event.order_id", "profile.email", "entry.kind", '"a"', "''", 'profile["tz"]', "answer.value"
+        ),
+        "boolean": _leaf(
+            "event.gift", "profile.vip", "true", "false", 'in_list("newsletter")', 'in_segment("staff")'
+        ),
+        "time": _leaf(
+            "event.ends",
+            "profile.trial_ends",
+            "now",
+            'time("2026-03-20T12:00Z")',
+            f"last({ORDER})",
+            f"first({ORDER})",
+        ),
         "date": _leaf("event.day", "profile.birthday", 'date("2026-03-18")', "today()"),
         "duration": _leaf('duration("1d")', 'duration("36h")', "-duration('2h')"),
         "list": _leaf("event.tags", "profile.tags", '["a", 1, true]', "[]"),
         "any": _leaf("event.blob", "event.address.x", "profile.owner.x.y"),
-    }  # fmt: skip
+    }
     if depth == 0:
         return leaves
     inner = _typed(depth - 1)
@@ -154,37 +189,120 @@ def _typed(depth: int) -> dict[str, SearchStrategy[str]]:
         "win": _leaf("1d", "7d", "3h"),
     }
     return {
-        "number": leaves["number"] | _fill(
-            "({n} {ar} {m})", "({n} {ar} {a})", "-{n}", "({n} if {b} else {m})", "min({n}, {m})", "max({n}, none, {a})", "abs({n})",
-            "round({n}, digits=2)", "coalesce({n}, {m})", "length({s})", "length({l})", "length({a})", "({u} / {w})", "hour()",
-            "days_until({t})", "days_since_date({d})", "days_until({a})", "age({d})", 'count("order_completed", within="{win}")',
-            'sum("order_completed", "value", within="{win}", where=event.gift)', 'avg("order_completed", "value")',
-            'days_since("order_completed")', 'entries("welcome")', **parts,
+        "number": leaves["number"]
+        | _fill(
+            "({n} {ar} {m})",
+            "({n} {ar} {a})",
+            "-{n}",
+            "({n} if {b} else {m})",
+            "min({n}, {m})",
+            "max({n}, none, {a})",
+            "abs({n})",
+            "round({n}, digits=2)",
+            "coalesce({n}, {m})",
+            "length({s})",
+            "length({l})",
+            "length({a})",
+            "({u} / {w})",
+            "hour()",
+            "days_until({t})",
+            "days_since_date({d})",
+            "days_until({a})",
+            "age({d})",
+            'count("order_completed", within="{win}")',
+            'sum("order_completed", "value", within="{win}", where=event.gift)',
+            'avg("order_completed", "value")',
+            'days_since("order_completed")',
+            'entries("welcome")',
+            **parts,
         ),
-        "string": leaves["string"] | _fill(
-            "({s} + {r})", "({s} + {a})", "lower({s})", "upper({s})", "coalesce({s}, {r})", "({s} if {c} else {r})", "weekday()",
-            'variant("split-a-b")', "grade.engagement", **parts,
+        "string": leaves["string"]
+        | _fill(
+            "({s} + {r})",
+            "({s} + {a})",
+            "lower({s})",
+            "upper({s})",
+            "coalesce({s}, {r})",
+            "({s} if {c} else {r})",
+            "lower(weekday())",
+            'lower(variant("split-a-b"))',
+            "lower(grade.engagement)",
+            **parts,
         ),
-        "boolean": leaves["boolean"] | _fill(
-            "({n} {op} {m})", "({n} {op} {m} {o2} {a})", "({s} {op} {r})", "({t} {op} {v})", "({d} {op} {e})", "({t} {op} {d})",
-            "({u} {op} {w})", "({a} {op} {n})", "({s} {op} {a})", "({a} {op} {z})", "({b} {eq} {c})", "({l} {eq} {a})",
-            "({n} {eq} none)", "({a} {eq} none)", "({t} {op} {v} {o2} {d})", "({b} and {c})", "({b} or {c})", "(not {b})",
-            "({n} in [1, 2.5, -3])", '({s} not in ["a", "A-7"])', '({a} in ["a", 1, true, none])', "({a} in [1, 2])", "({n} in {l})",
-            "({s} in {r})", "({a} in {s})", "({s} in {a})", "starts_with({s}, {r})", "ends_with({a}, {s})", "contains({s}, {a})",
-            "contains({l}, {n})", "({b} if {c} else {b})", 'happened("order_completed", within="{win}")', 'in_program("welcome")',
-            'consent("marketing", channel="sms")', "({a} and {b})", "(now - {t} {op} {u})", "(now + {u} {op} {t})", **parts,
+        "boolean": leaves["boolean"]
+        | _fill(
+            "({n} {op} {m})",
+            "({n} {op} {m} {o2} {a})",
+            "({s} {op} {r})",
+            "({t} {op} {v})",
+            "({d} {op} {e})",
+            "({t} {op} {d})",
+            "({u} {op} {w})",
+            "({a} {op} {n})",
+            "({s} {op} {a})",
+            "({a} {op} {z})",
+            "({b} {eq} {c})",
+            "({l} {eq} {a})",
+            "({n} {eq} none)",
+            "({a} {eq} none)",
+            "({t} {op} {v} {o2} {d})",
+            "({b} and {c})",
+            "({b} or {c})",
+            "(not {b})",
+            "({n} in [1, 2.5, -3])",
+            '({s} not in ["a", "A-7"])',
+            '({a} in ["a", 1, true, none])',
+            "({a} in [1, 2])",
+            "({n} in {l})",
+            "({s} in {r})",
+            "({a} in {s})",
+            "({s} in {a})",
+            "starts_with({s}, {r})",
+            "ends_with({a}, {s})",
+            "contains({s}, {a})",
+            "contains({l}, {n})",
+            "({b} if {c} else {b})",
+            'happened("order_completed", within="{win}")',
+            'in_program("welcome")',
+            'consent("marketing", channel="sms")',
+            "({a} and {b})",
+            "(now - {t} {op} {u})",
+            "(now + {u} {op} {t})",
+            **parts,
         ),
-        "time": leaves["time"] | _fill(
-            "({t} + {u})", "({u} + {t})", "({t} - {u})", "({d} + {u})", "max({t}, {v})", "coalesce({t}, {d})", "({t} if {b} else {v})",
-            "({a} + {u})", "min({t}, {d})", **parts,
+        "time": leaves["time"]
+        | _fill(
+            "({t} + {u})",
+            "({u} + {t})",
+            "({t} - {u})",
+            "({d} + {u})",
+            "max({t}, {v})",
+            "coalesce({t}, {d})",
+            "({t} if {b} else {v})",
+            "({a} + {u})",
+            "min({t}, {d})",
+            **parts,
         ),
-        "date": leaves["date"] | _fill("coalesce({d}, {e})", "({d} if {b} else {e})", "max({d}, {e})", **parts),
-        "duration": leaves["duration"] | _fill(
-            "({t} - {v})", "({d} - {e})", "({u} * {n})", "({u} / {n})", "({u} + {w})", "({u} - {w})", "({a} - {t})", "-{u}", **parts
+        "date": leaves["date"]
+        | _fill("coalesce({d}, {e})", "({d} if {b} else {e})", "max({d}, {e})", **parts),
+        "duration": leaves["duration"]
+        | _fill(
+            "({t} - {v})",
+            "({d} - {e})",
+            "({u} * {n})",
+            "({u} / {n})",
+            "({u} + {w})",
+            "({u} - {w})",
+            "({a} - {t})",
+            "-{u}",
+            **parts,
         ),
         "list": leaves["list"] | _fill("({l} if {b} else {l})", **parts),
-        "any": leaves["any"] | _fill("({a} + {z})", "({a} if {b} else {n})", "coalesce({s}, {n})", "({n} if {b} else {s})", **parts),
-    }  # fmt: skip
+        "any": leaves["any"]
+        | _fill(
+            "({a} + {z})", "({a} if {b} else {n})", "coalesce({s}, {n})", "({n} if {b} else {s})", **parts
+        ),
+    }
 
 
 _TYPED = _typed(3)

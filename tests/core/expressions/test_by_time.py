@@ -18,11 +18,16 @@ moving = st.one_of(
     ),
     st.sampled_from(
         [
-            'days_since("order_completed")', "days_until(event.ends)", "days_since_date(event.ends)", "days_until(event.day)",
-            "days_since_date(event.day)", "age(event.day)", "hour()",
+            'days_since("order_completed")',
+            "days_until(event.ends)",
+            "days_since_date(event.ends)",
+            "days_until(event.day)",
+            "days_since_date(event.day)",
+            "age(event.day)",
+            "hour()",
         ]
     ),
-)  # fmt: skip
+)
 conditions = st.one_of(
     st.builds("{} {} {}".format, moving, comparisons, numbers),
     st.builds("{} {} {}".format, numbers, comparisons, moving),
@@ -99,29 +104,46 @@ X = '"order_completed"'
     ("text", "expected"),
     [
         # What is not yet reached can by time alone only go further away.
-        (f'count({X}, within="1d") >= 4', (False, None)), (f'count({X}, within="1d") >= 3', (True, 21 * HOUR)),
-        (f'count({X}, within="1d") >= 1', (True, 23 * HOUR)), (f'count({X}, within="1d") > 0', (True, 23 * HOUR)),
-        (f'2 > count({X}, within="1d")', (False, 22 * HOUR)), (f'count({X}, within="1d") == 3', (True, 21 * HOUR)),
-        (f'count({X}, within="1d") == 2', (False, 21 * HOUR)), (f'count({X}, within="1d") != 0', (True, 23 * HOUR)),
-        (f'count({X}, within="1d") >= 0', (True, None)), (f'count({X}, within="1d")', (3, 21 * HOUR)),
-        (f'count({X}, within="1d") > 2.5', (True, 21 * HOUR)), (f'happened({X}, within="1d")', (True, 23 * HOUR)),
-        (f"count({X}) >= 3", (True, None)), (f'sum({X}, "value", within="1d") > 2', (True, 21 * HOUR)),
-        (f"days_since({X}) >= 30", (False, 30 * DAY - HOUR)), (f"days_since({X}) < 0", (False, None)),
-        (f"days_since({X})", (0, 23 * HOUR)), (f"days_since({X}) == 0", (True, 23 * HOUR)),
+        (f'count({X}, within="1d") >= 4', (False, None)),
+        (f'count({X}, within="1d") >= 3', (True, 21 * HOUR)),
+        (f'count({X}, within="1d") >= 1', (True, 23 * HOUR)),
+        (f'count({X}, within="1d") > 0', (True, 23 * HOUR)),
+        (f'2 > count({X}, within="1d")', (False, 22 * HOUR)),
+        (f'count({X}, within="1d") == 3', (True, 21 * HOUR)),
+        (f'count({X}, within="1d") == 2', (False, 21 * HOUR)),
+        (f'count({X}, within="1d") != 0', (True, 23 * HOUR)),
+        (f'count({X}, within="1d") >= 0', (True, None)),
+        (f'count({X}, within="1d")', (3, 21 * HOUR)),
+        (f'count({X}, within="1d") > 2.5', (True, 21 * HOUR)),
+        (f'happened({X}, within="1d")', (True, 23 * HOUR)),
+        (f"count({X}) >= 3", (True, None)),
+        (f'sum({X}, "value", within="1d") > 2', (True, 21 * HOUR)),
+        (f"days_since({X}) >= 30", (False, 30 * DAY - HOUR)),
+        (f"days_since({X}) < 0", (False, None)),
+        (f"days_since({X})", (0, 23 * HOUR)),
+        (f"days_since({X}) == 0", (True, 23 * HOUR)),
         # The clock against an instant: when they meet, and just after.
-        ("now < event.ends", (True, 44 * HOUR + 30 * MINUTE)), ("now > event.ends", (False, 44 * HOUR + 30 * MINUTE + 1)),
-        ('event.ends - now <= duration("1d")', (False, 20 * HOUR + 30 * MINUTE)), ("now >= profile.trial_ends", (True, None)),
-        ('now - profile.trial_ends > duration("1h")', (False, HOUR + 1)), ("now == profile.trial_ends", (True, 1)),
-        ("profile.trial_ends <= now < event.ends", (True, 44 * HOUR + 30 * MINUTE)), ("now < event.day", (False, None)),
-        ("now == none", (False, None)), ("coalesce(now, event.ends)", ("2026-03-18T15:30:00Z", MINUTE)),
+        ("now < event.ends", (True, 44 * HOUR + 30 * MINUTE)),
+        ("now > event.ends", (False, 44 * HOUR + 30 * MINUTE + 1)),
+        ('event.ends - now <= duration("1d")', (False, 20 * HOUR + 30 * MINUTE)),
+        ("now >= profile.trial_ends", (True, None)),
+        ('now - profile.trial_ends > duration("1h")', (False, HOUR + 1)),
+        ("now == profile.trial_ends", (True, 1)),
+        ("profile.trial_ends <= now < event.ends", (True, 44 * HOUR + 30 * MINUTE)),
+        ("now < event.day", (False, None)),
+        ("now == none", (False, None)),
+        ("coalesce(now, event.ends)", ("2026-03-18T15:30:00Z", MINUTE)),
         # The calendar.
-        ("hour() > 3", (True, 30 * MINUTE)), ('weekday() == "wed"', (True, 8 * HOUR + 30 * MINUTE)),
-        ("days_until(event.ends) <= 1", (False, 8 * HOUR + 30 * MINUTE)), ("days_until(event.ends) > 30", (False, None)),
-        ("days_until(event.ends) < 0", (False, 56 * HOUR + 30 * MINUTE)), ("age(profile.birthday)", (35, 8 * HOUR + 30 * MINUTE)),
+        ("hour() > 3", (True, 30 * MINUTE)),
+        ('weekday() == "wed"', (True, 8 * HOUR + 30 * MINUTE)),
+        ("days_until(event.ends) <= 1", (False, 8 * HOUR + 30 * MINUTE)),
+        ("days_until(event.ends) > 30", (False, None)),
+        ("days_until(event.ends) < 0", (False, 56 * HOUR + 30 * MINUTE)),
+        ("age(profile.birthday)", (35, 8 * HOUR + 30 * MINUTE)),
         # What a condition does not come to look at changes nothing.
         ("event.gift and hour() > 3", (False, None)),
     ],
-)  # fmt: skip
+)
 def test_the_next_look(text, expected):
     props = {"ends": "2026-03-20T12:00:00Z"}
     attributes = {"trial_ends": "2026-03-18T15:30:00Z", "birthday": "1990-03-19"}

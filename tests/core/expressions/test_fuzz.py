@@ -1,9 +1,10 @@
-"""Hostile and random input: refused with a place, or compiled to what can neither raise, reach Python nor grow."""
+"""Hostile and random input: refused with a place, or compiled to what cannot raise, reach Python or grow."""
 
 from __future__ import annotations
 
 import ast
 import tracemalloc
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -11,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processor.core.expressions import ExpressionError, compile_expression, compile_template
+from processor.core.expressions import ExpressionError, Names, compile_expression, compile_template
 from processor.core.expressions.functions import FUNCTIONS
 from processor.core.expressions.runtime import HELPERS
+from processor.core.model import Expression
 from tests.core.expressions.strategies import anything, prepare, turns, well_typed
 from tests.core.expressions.world import NAMES, code_names, compiled, is_expression, turn_over
 
@@ -21,33 +23,180 @@ CLASSES = {"NUMBERS", "str", "bool", "list", "dict"}
 ATTRIBUTES = {"props", "entry", "answer", "row", "profile", "attributes", "get", "now_ms", "__class__"}
 
 HOSTILE = [
-    "().__class__.__bases__[0].__subclasses__()", "event.__class__", "event.value.__class__", "profile.owner.__class__.__init__",
-    "__import__('os').system('id')", "eval('1')", "exec('1')", "open('x')", "globals()", "getattr(event, 'x')", "print(1)",
-    "event.get('x')", "count.__globals__", "t", "t.row", "v0", "self", "HELPERS", "NUMBERS", "str", "dict", "expression",
-    "9**9**9", "2**99999", "1 << 99999", "'a' * 1000000000", "[1] * 1000000000", "event.tags * 9", "'%1000000000d' % 1",
-    "'{0.__class__}'.format(1)", "f'{event}'", "lambda: 1", "[x for x in [1]]", "{x for x in [1]}", "{1: 2}", "(x for x in [1])",
-    "(x := 1)", "*event.tags", "[*event.tags]", "count(*['a'])", "count(**{'type': 'a'})", "event.tags[0]", "event.tags[0:1]",
-    "event['a']['b']", "score[event.value]", "await event", "yield 1", "...", "b''", "1j", "not", "a b", "1 +", "import os",
-    "event.value; 1", "event.value\nimport os", "()", "{}", "`id`", "$(id)", "\\", "'", '"""', "\x00", "\ud800", "event.ｖalue > 1",
-    "ｅvent.value", "\u202eevent.value", "event\u200b.value", "0x" + "f" * 500, "1" * 5000, "1e" + "9" * 400, "-" * 900 + "1",
-    "(" * 900, "[" * 900 + "]" * 900, "not " * 400 + "true", "1 if 1 else " * 150 + "1", "1" + "+1" * 900, "lower(" * 200 + "'a'" + ")" * 200,
-    "true and " * 180 + "true", "1 < " * 180 + "2", "event" + ".a" * 900, "min(" + "1," * 900 + "1)", "# nothing", "true # and more",
-    "count('downloaded', within='99999999999999999999d')", "round(1, digits=999999999)", "duration('9999999999w')", "date('')",
-]  # fmt: skip
+    "().__class__.__bases__[0].__subclasses__()",
+    "event.__class__",
+    "event.value.__class__",
+    "profile.owner.__class__.__init__",
+    "__import__('os').system('id')",
+    "eval('1')",
+    "exec('1')",
+    "open('x')",
+    "globals()",
+    "getattr(event, 'x')",
+    "print(1)",
+    "event.get('x')",
+    "count.__globals__",
+    "t",
+    "t.row",
+    "v0",
+    "self",
+    "HELPERS",
+    "NUMBERS",
+    "str",
+    "dict",
+    "expression",
+    "9**9**9",
+    "2**99999",
+    "1 << 99999",
+    "'a' * 1000000000",
+    "[1] * 1000000000",
+    "event.tags * 9",
+    "'%1000000000d' % 1",
+    "'{0.__class__}'.format(1)",
+    "f'{event}'",
+    "lambda: 1",
+    "[x for x in [1]]",
+    "{x for x in [1]}",
+    "{1: 2}",
+    "(x for x in [1])",
+    "(x := 1)",
+    "*event.tags",
+    "[*event.tags]",
+    "count(*['a'])",
+    "count(**{'type': 'a'})",
+    "event.tags[0]",
+    "event.tags[0:1]",
+    "event['a']['b']",
+    "score[event.value]",
+    "await event",
+    "yield 1",
+    "...",
+    "b''",
+    "1j",
+    "not",
+    "a b",
+    "1 +",
+    "import os",
+    "event.value; 1",
+    "event.value\nimport os",
+    "()",
+    "{}",
+    "`id`",
+    "$(id)",
+    "\\",
+    "'",
+    '"""',
+    "\x00",
+    "\ud800",
+    "event.\uff56alue > 1",
+    "\uff45vent.value",
+    "\u202eevent.value",
+    "event\u200b.value",
+    "0x" + "f" * 500,
+    "1" * 5000,
+    "1e" + "9" * 400,
+    "-" * 900 + "1",
+    "(" * 900,
+    "[" * 900 + "]" * 900,
+    "not " * 400 + "true",
+    "1 if 1 else " * 150 + "1",
+    "1" + "+1" * 900,
+    "lower(" * 200 + "'a'" + ")" * 200,
+    "true and " * 180 + "true",
+    "1 < " * 180 + "2",
+    "event" + ".a" * 900,
+    "min(" + "1," * 900 + "1)",
+    "# nothing",
+    "true # and more",
+    "count('downloaded', within='99999999999999999999d')",
+    "round(1, digits=999999999)",
+    "duration('9999999999w')",
+    "date('')",
+]
 
 words = st.one_of(
     st.sampled_from(
         [
-            "event", "entry", "answer", "profile", "score", "grade", "now", "true", "none", "and", "or", "not", "in", "if", "else",
-            "is", "lambda", "for", ".", ",", "(", ")", "[", "]", "{", "}", "==", "!=", "<", ">=", "+", "-", "*", "**", "/", "//", "%",
-            "=", ":=", ":", ";", "@", "~", "^", "|", "&", "<<", "value", "order_id", "tags", "blob", "ends", "engagement", "__class__",
-            "within", "where", "1", "0.5", "1e400", "'a'", '"7d"', '"order_completed"', '"value"', "'''", "\\", "\n", "\t", "#", "é", "日",
-            "\x00", "\u2028", "…", "{event.value}", "%s",
+            "event",
+            "entry",
+            "answer",
+            "profile",
+            "score",
+            "grade",
+            "now",
+            "true",
+            "none",
+            "and",
+            "or",
+            "not",
+            "in",
+            "if",
+            "else",
+            "is",
+            "lambda",
+            "for",
+            ".",
+            ",",
+            "(",
+            ")",
+            "[",
+            "]",
+            "{",
+            "}",
+            "==",
+            "!=",
+            "<",
+            ">=",
+            "+",
+            "-",
+            "*",
+            "**",
+            "/",
+            "//",
+            "%",
+            "=",
+            ":=",
+            ":",
+            ";",
+            "@",
+            "~",
+            "^",
+            "|",
+            "&",
+            "<<",
+            "value",
+            "order_id",
+            "tags",
+            "blob",
+            "ends",
+            "engagement",
+            "__class__",
+            "within",
+            "where",
+            "1",
+            "0.5",
+            "1e400",
+            "'a'",
+            '"7d"',
+            '"order_completed"',
+            '"value"',
+            "'''",
+            "\\",
+            "\n",
+            "\t",
+            "#",
+            "é",
+            "日",
+            "\x00",
+            "\u2028",
+            "…",
+            "{event.value}",
+            "%s",
         ]
     ),
     st.sampled_from(sorted(FUNCTIONS)),
     st.text(max_size=4),
-)  # fmt: skip
+)
 texts = st.lists(words, max_size=25).flatmap(
     lambda found: st.sampled_from(["", " "]).map(lambda gap: gap.join(found))
 )
@@ -67,22 +216,30 @@ def _nodes(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.one_of(
         st.builds(lambda a, op, b: ast.BinOp(a, op(), b), inner, _binary, inner),
         st.builds(lambda a, op, b: ast.Compare(a, [op()], [b]), inner, _compare, inner),
-        st.builds(lambda a, op, b: ast.BoolOp(op(), [a, b]), inner, st.sampled_from([ast.And, ast.Or]), inner),
-        st.builds(lambda op, a: ast.UnaryOp(op(), a), st.sampled_from([ast.Not, ast.USub, ast.Invert]), inner),
+        st.builds(
+            lambda a, op, b: ast.BoolOp(op(), [a, b]), inner, st.sampled_from([ast.And, ast.Or]), inner
+        ),
+        st.builds(
+            lambda op, a: ast.UnaryOp(op(), a), st.sampled_from([ast.Not, ast.USub, ast.Invert]), inner
+        ),
         st.builds(ast.IfExp, inner, inner, inner),
         st.builds(lambda a, name: ast.Attribute(a, name, ast.Load()), inner, members),
         st.builds(lambda a, b: ast.Subscript(a, b, ast.Load()), inner, inner),
         st.builds(lambda f, args: ast.Call(f, args, []), inner, st.lists(inner, max_size=3)),
         st.builds(
-            lambda name, args, key: ast.Call(ast.Name(name, ast.Load()), args, [ast.keyword(key, ast.Constant("7d"))]),
-            st.sampled_from(sorted(FUNCTIONS)), st.lists(inner, max_size=3), st.sampled_from(["within", "where", "digits", None]),
+            lambda name, args, key: ast.Call(
+                ast.Name(name, ast.Load()), args, [ast.keyword(key, ast.Constant("7d"))]
+            ),
+            st.sampled_from(sorted(FUNCTIONS)),
+            st.lists(inner, max_size=3),
+            st.sampled_from(["within", "where", "digits", None]),
         ),
         st.builds(lambda items: ast.List(items, ast.Load()), st.lists(inner, max_size=3)),
         st.builds(lambda items: ast.Tuple(items, ast.Load()), st.lists(inner, max_size=3)),
         st.builds(lambda a: ast.Starred(a, ast.Load()), inner),
         st.builds(lambda a: ast.NamedExpr(ast.Name("v0", ast.Store()), a), inner),
         st.builds(lambda a: ast.JoinedStr([ast.FormattedValue(a, -1)]), inner),
-    )  # fmt: skip
+    )
 
 
 trees = st.recursive(
@@ -98,15 +255,24 @@ trees = st.recursive(
 )
 
 
+def attempt(compile_text: Callable[[str, Names], Expression], text: str) -> Expression | None:
+    """The compiled text, or None when it is refused as it should be: with advice, and a place in it."""
+    refused: ExpressionError | None = None
+    try:
+        return compile_text(text, NAMES)
+    except ExpressionError as error:
+        refused = error
+    assert refused.message
+    assert refused.fix
+    assert 0 <= refused.offset <= len(text)
+    return None
+
+
 def survive(text: str, data: dict[str, Any]) -> None:
     """Compile and run, or be refused with a place inside the text."""
     for compile_text in (compile_expression, compile_template):
-        try:
-            made = compile_text(text, NAMES)
-        except ExpressionError as error:
-            assert error.message
-            assert error.fix
-            assert 0 <= error.offset <= len(text)
+        made = attempt(compile_text, text)
+        if made is None:
             continue
         turn = turn_over(data, attributes=data)
         result = made.fn(turn)

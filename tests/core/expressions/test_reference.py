@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from functools import singledispatch
 from typing import Any
 
@@ -10,10 +11,23 @@ from hypothesis import given
 
 from processor.core.expressions.runtime import HELPERS
 from processor.core.expressions.tree import (
-    Arith, Call, Choose, Coerce, Compare, Const, Contains, ListOf, Logic, Node, Not, Now, Read,
-)  # fmt: skip
+    Arith,
+    Call,
+    Choose,
+    Coerce,
+    Compare,
+    Const,
+    Contains,
+    ListOf,
+    Logic,
+    Node,
+    Not,
+    Now,
+    Read,
+)
+from processor.core.turn import Turn
 from tests.core.expressions.strategies import conditions, prepare, turns, well_typed
-from tests.core.expressions.world import Turn, checked, compiled
+from tests.core.expressions.world import checked, compiled
 
 
 @singledispatch
@@ -154,18 +168,18 @@ def _(node: Compare, turn: Turn) -> bool:
     )
 
 
+ORDER = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+
+
 def pair(op: str, left: Any, right: Any) -> bool:
     if op in ("==", "!="):
         alike = isinstance(left, bool) == isinstance(right, bool)
         return (alike and left == right) == (op == "==")
     if isinstance(left, bool) or isinstance(right, bool):
         return False
-    if not (
-        (isinstance(left, int | float) and isinstance(right, int | float))
-        or (isinstance(left, str) and isinstance(right, str))
-    ):
-        return False
-    return bool({"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[op])
+    numbers = isinstance(left, int | float) and isinstance(right, int | float)
+    texts = isinstance(left, str) and isinstance(right, str)
+    return (numbers or texts) and bool(ORDER[op](left, right))
 
 
 def equal(one: Any, other: Any) -> bool:
