@@ -22,7 +22,7 @@ from processor.core.rows import RECENT_MAX
 from processor.core.scoring import apply_rules, check_grade
 from processor.core.segments import refresh_segments
 from processor.core.sweeps import owed
-from processor.core.timers import arm_date, arm_dates, arm_idle, earliest, idle_since, take_due
+from processor.core.timers import arm_date, arm_dates, arm_idle, earliest, idle_since, postpone_idle, take_due
 from processor.core.turn import Turn
 
 if TYPE_CHECKING:
@@ -91,9 +91,9 @@ def _event(turn: Turn, event: Event, watermark_ms: int) -> None:
     if row.alias:
         _forward(turn, event)
         return
-    if row.due_ms or row.swept < turn.shared.sweep_number:
-        _catch_up(turn, min(occurred_ms, watermark_ms))
-        row = turn.row
+    until_ms = min(occurred_ms, watermark_ms)
+    if 0 < row.due_ms <= until_ms or row.swept < turn.shared.sweep_number:
+        _catch_up(turn, until_ms)
     recent = row.recent
     fingerprint = event.fingerprint
     if turn.topology.dedupe:
@@ -147,8 +147,6 @@ def _apply(turn: Turn, event_type: str, props: dict[str, Any]) -> None:
         _remember(turn, reaction)
     if reaction.rules:
         apply_rules(turn, reaction.rules, turn.now_ms - turn.occurred_ms)
-    if reaction.segments:
-        turn.stale.update(reaction.segments)
     if turn.stale:
         refresh_segments(turn)
     if reaction.activity:
@@ -165,6 +163,9 @@ def _remember(turn: Turn, reaction: Reaction) -> None:
         if spec.where is None or spec.where(turn):
             value = turn.props.get(spec.value) if spec.value else None
             record_history(history, spec, turn.occurred_ms, value, turn.now_ms)
+            readers = turn.topology.segments_by_series.get(spec.key)
+            if readers:
+                turn.stale.update(readers)
 
 
 def _tell(turn: Turn, reaction: Reaction) -> None:
@@ -231,6 +232,8 @@ def _catch_up(turn: Turn, until_ms: int) -> None:
     """Give the contact the sweeps it lacks, and fire its timers due by ``until_ms``, in order of time."""
     row = turn.row
     turn.started_ms = min(turn.started_ms or row.clock_ms, row.clock_ms)
+    if 0 < row.due_ms <= until_ms and row.timers and postpone_idle(turn, until_ms):
+        row.due_ms = earliest(row)
     while True:
         sweep = owed(turn.shared, row)
         due_ms = row.due_ms
@@ -306,12 +309,7 @@ def _own_timer(turn: Turn, timer: Timer) -> None:
             if entry.yearly:
                 arm_date(turn, entry, timer.due_ms + 1)
             return
-        since_ms = idle_since(turn, entry)
-        if since_ms + entry.inactive_ms > turn.now_ms:
-            timer.due_ms = since_ms + entry.inactive_ms
-            turn.row.timers.append(timer)
-        else:
-            consider(turn, entry, f"{timer.name}@{since_ms}")
+        consider(turn, entry, f"{timer.name}@{idle_since(turn, entry)}")
     # a "look" timer has done its work: _settle looks around
 
 

@@ -301,7 +301,6 @@ class Reaction(msgspec.Struct, frozen=True):
 
     series: tuple[SeriesSpec, ...] = ()
     rules: tuple[ScoreRule, ...] = ()
-    segments: tuple[str, ...] = ()
     entries: tuple[Entry, ...] = ()
     programs: frozenset[str] = frozenset()
     activity: tuple[Entry, ...] = ()  # inactivity entries whose clock it sets
@@ -327,6 +326,7 @@ class Topology(msgspec.Struct, frozen=True, kw_only=True):
     teams: Mapping[str, Team]
     reactions: Mapping[str, Reaction]
     always: Reaction  # for inputs of any type: what depends on conditions alone
+    segments_by_series: Mapping[str, tuple[str, ...]]  # by the key of a history they read
     segments_by_score: Mapping[str, tuple[str, ...]]
     segments_by_attribute: Mapping[str, tuple[str, ...]]
     segments_by_list: tuple[str, ...]

@@ -7,6 +7,7 @@ decay alone will lower gets one timer in the row, which is set to the crossing a
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from math import ceil, log2
 from typing import TYPE_CHECKING, Any, Final
 
@@ -65,7 +66,8 @@ def _grade_of(model: ScoreModel, value: float, current: str) -> str:
 
 def _next_crossing(model: ScoreModel, value: float, now_ms: int) -> int:
     """The first instant at which the decaying value is below a bound that it is not below now."""
-    bound = max((b for b in model.bounds if 0 < b <= value), default=0.0)
+    below = bisect_right(model.bounds, value)
+    bound = model.bounds[below - 1] if below else 0.0
     half_unit = 0.5 * 10.0**-model.decimals  # below it the rounded value is below the bound
     soonest = now_ms + _DAY_MS if model.compared_freely else 1 << 62
     if bound <= half_unit:
@@ -138,7 +140,7 @@ def _capped(score: Score, rule: ScoreRule, points: float, now_ms: int) -> float:
     """What the rule's cap leaves of the points. The cap's window starts with the first points in it."""
     used = score.caps.get(rule.name)
     if used is None or now_ms - used[0] >= rule.cap_ms:
-        used = score.caps[rule.name] = [now_ms, 0.0]
+        used = score.caps[rule.name] = [float(now_ms), 0.0]
     if rule.cap_times:
         if used[1] >= rule.cap_times:
             return 0.0
@@ -164,7 +166,11 @@ def _change(turn: Turn, model: ScoreModel, score: Score, points: float) -> float
             turn.derived.append(("score_reached", {"score": model.name, "threshold": threshold}))
     if model.grades:
         _regrade(turn, model, score, value)
-    turn.stale.update(turn.topology.segments_by_score.get(model.name, ()))
+    readers = turn.topology.segments_by_score.get(model.name)
+    if readers and (
+        model.compared_freely or bisect_right(model.bounds, before) != bisect_right(model.bounds, value)
+    ):
+        turn.stale.update(readers)  # between two bounds no comparison changes its answer
     return value
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "earliest",
     "idle_since",
     "look_again",
+    "postpone_idle",
     "quarantine",
     "take_due",
 ]
@@ -117,6 +118,21 @@ def idle_since(turn: Turn, entry: Entry) -> int:
         return turn.row.active_ms
     history = turn.row.history
     return max((history[name].last_ms for name in entry.activities if name in history), default=0)
+
+
+def postpone_idle(turn: Turn, until_ms: int) -> bool:
+    """Put off the inactivity timers due by ``until_ms`` whose contact has been active since; True if any."""
+    moved = False
+    for timer in turn.row.timers:
+        if timer.due_ms <= until_ms and timer.kind == "idle":
+            program, _, name = timer.name.partition("/")
+            entry = turn.topology.entry_named(program, name)
+            if entry is not None:
+                due_ms = idle_since(turn, entry) + entry.inactive_ms
+                if due_ms > timer.due_ms:
+                    timer.due_ms = due_ms
+                    moved = True
+    return moved
 
 
 def arm_idle(turn: Turn, entries: tuple[Entry, ...]) -> None:

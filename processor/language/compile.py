@@ -13,7 +13,16 @@ from processor.core.model import Program, ScoreRule, Topology
 from processor.core.schema import compile_checks
 from processor.core.time import is_zone, zone
 from processor.language.expressions import Compiler
-from processor.language.index import Parts, always, by_segment, reactions, segments_by, with_thresholds
+from processor.language.index import (
+    Parts,
+    always,
+    by_attribute,
+    by_segment,
+    by_series,
+    reactions,
+    segments_by,
+    with_limits,
+)
 from processor.language.names import Known
 from processor.language.problems import Mark, Problem, Problems, instead, quoted
 from processor.language.program_shape import PROGRAM
@@ -228,7 +237,6 @@ def _compile(
     )
     entries = [entry for one in programs.values() for entry in one.entries]
     dates = tuple(entry for entry in entries if entry.kind == "date")
-    by_attribute = segments_by(ordered, "attributes")
     topology = Topology(
         name=form.get("topology", ""),
         digest=digest,
@@ -239,14 +247,15 @@ def _compile(
         programs=programs,
         purposes=purposes(form),
         channels=made_channels,
-        scores=with_thresholds(models, programs.values()),
+        scores=with_limits(models, programs.values(), parts.expressions),
         segments=ordered,
         policies=policies(form),
         teams=teams(form),
         reactions=reactions(parts),
         always=always(programs.values()),
         segments_by_score=segments_by(ordered, "scores"),
-        segments_by_attribute=by_attribute,
+        segments_by_series=by_series(ordered),
+        segments_by_attribute=by_attribute(ordered),
         segments_by_list=_union(segments_by(ordered, "lists")),
         segments_by_program=_union(segments_by(ordered, "programs")),
         segments_by_consent=_union(segments_by(ordered, "consents")),

@@ -19,15 +19,9 @@ from processor.core.model import (
     SeriesSpec,
 )
 
-__all__ = ["Parts", "always", "by_segment", "reactions", "segments_by", "with_thresholds"]
-
-# What an event type changes of the contact itself, by the field of Uses that says who reads it.
-_CHANGES = {
-    "consent_granted": "consents",
-    "consent_withdrawn": "consents",
-    "list_joined": "lists",
-    "list_left": "lists",
-}
+__all__ = [
+    "Parts", "always", "by_attribute", "by_segment", "by_series", "reactions", "segments_by", "with_limits",
+]  # fmt: skip
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +46,6 @@ def reactions(parts: Parts) -> dict[str, Reaction]:
         reaction = Reaction(
             series=tuple(spec for spec in series if spec.event == name),
             rules=rules,
-            segments=_touched(name, rules, parts.segments),
             entries=tuple(entry for entry in entries if entry.event == name),
             programs=frozenset(
                 program.name for program in parts.programs.values() if _listens(program, name)
@@ -94,16 +87,57 @@ def by_segment(segments: Mapping[str, Segment]) -> dict[str, tuple[str, ...]]:
     }
 
 
-def with_thresholds(models: Mapping[str, ScoreModel], programs: Iterable[Program]) -> dict[str, ScoreModel]:
-    """Return the score models with the values whose crossing some program starts on, ascending."""
+def by_series(segments: Mapping[str, Segment]) -> dict[str, tuple[str, ...]]:
+    """Return, for the key of each history, the segments that read it, directly or not."""
+    keys = {spec.key for segment in segments.values() for spec in segment.when.uses.series}
+    return {
+        key: _closed(
+            {name for name, one in segments.items() if key in {s.key for s in one.when.uses.series}}, segments
+        )
+        for key in sorted(keys)
+    }
+
+
+def by_attribute(segments: Mapping[str, Segment]) -> dict[str, tuple[str, ...]]:
+    """Return, for each attribute, the segments that read it; the zone moves all that depend on the clock."""
+    found = segments_by(segments, "attributes")
+    by_clock = {name for name, segment in segments.items() if segment.when.uses.by_time}
+    found["tz"] = _closed(by_clock | set(found.get("tz", ())), segments)
+    return found
+
+
+def with_limits(
+    models: Mapping[str, ScoreModel], programs: Iterable[Program], expressions: Iterable[Expression]
+) -> dict[str, ScoreModel]:
+    """Return the score models with what their values are compared with.
+
+    ``thresholds`` are the values whose crossing some program starts on, ``bounds`` all that a fall below can
+    change: the constants in expressions and the grades' limits; both ascend.
+    """
     found: dict[str, set[float]] = {}
     for program in programs:
         for entry in program.entries:
             if entry.kind == "score":
                 match: dict[str, Any] = dict(entry.match)
                 found.setdefault(match["score"], set()).add(match["threshold"])
+    bounds: dict[str, set[float]] = {
+        name: {limit for grade in model.grades for limit in (grade.at, grade.until)}
+        for name, model in models.items()
+    }
+    freely: set[str] = set()
+    for expression in expressions:
+        if expression.type != "boolean":
+            continue  # a value or a text is taken once; only conditions are looked at again
+        freely |= expression.uses.scores_free
+        for name, bound in expression.uses.score_bounds:
+            bounds[name].add(bound)
     return {
-        name: msgspec.structs.replace(model, thresholds=tuple(sorted(found.get(name, ()))))
+        name: msgspec.structs.replace(
+            model,
+            thresholds=tuple(sorted(found.get(name, ()))),
+            bounds=tuple(sorted(bounds[name])),
+            compared_freely=name in freely,
+        )
         for name, model in models.items()
     }
 
@@ -117,19 +151,6 @@ def _series(expressions: Iterable[Expression], idle: Iterable[Entry]) -> tuple[S
 
 def _listens(program: Program, name: str) -> bool:
     return name in program.listeners or name in program.goal_events or name in program.exit_events
-
-
-def _touched(name: str, rules: tuple[ScoreRule, ...], segments: Mapping[str, Segment]) -> tuple[str, ...]:
-    models = {rule.model for rule in rules}
-    change = _CHANGES.get(name)
-    found = set()
-    for key, segment in segments.items():
-        uses = segment.when.uses
-        if name in uses.events or models & uses.scores or (change and getattr(uses, change)):
-            found.add(key)
-        elif name == "profile_updated" and (uses.attributes or uses.by_time):
-            found.add(key)  # the zone is an attribute too, and what depends on the clock depends on it
-    return _closed(found, segments)
 
 
 def _closed(found: set[str], segments: Mapping[str, Segment]) -> tuple[str, ...]:

@@ -1,0 +1,139 @@
+"""Random programs over random logs: whatever loads, runs, and nothing raises."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processor.language import LanguageError, load_topology
+from tests.core.logs import HOUR_MS, logs, run
+
+BASE = Path(__file__).parents[1] / "fixtures" / "everything" / "topology.yaml"
+EVENTS = ["page_viewed", "downloaded", "cart_abandoned", "order_completed", "email_clicked"]
+CONDITIONS = [
+    "score.engagement >= 10",
+    'count("page_viewed", within="2d") < 3',
+    'in_segment("engaged") or not in_list("vip")',
+    "profile.visits > 2",
+    'happened("order_completed", within="1d")',
+    "hour() < 12",
+    "true",
+    "score.fit > score.engagement",
+    'entries("p") < 4',
+]
+DURATIONS = ["1s", "30s", "10m", "1h", "1d 1h", "9d"]
+conditions = st.sampled_from(CONDITIONS)
+durations = st.sampled_from(DURATIONS)
+
+
+def _leaf() -> st.SearchStrategy[dict[str, Any]]:
+    return st.one_of(
+        st.fixed_dictionaries(
+            {"send": st.sampled_from(["email", "push"]), "template": st.sampled_from(["a", "b"])},
+            optional={
+                "when_capped": st.sampled_from(["skip", "wait"]),
+                "when_quiet": st.sampled_from(["skip", "wait"]),
+                "hold_at_most": st.sampled_from(["1h", "3d"]),
+                "purpose": st.sampled_from(["receipts", "service", "marketing"]),
+                "values": st.just({"n": "score.engagement", "t": "seen {profile.visits}"}),
+            },
+        ),
+        durations.map(lambda d: {"wait": d}),
+        st.just({"wait": {"at": "09:30", "days": ["sat", "sun"]}}),
+        st.sampled_from(["continue", "exit"]).map(
+            lambda p: {"wait": {"until": "profile.renews", "offset": "-1d", "if_past": p}}
+        ),
+        st.just({"set": {"visits": "coalesce(profile.visits, 0) + 1"}}),
+        st.sampled_from([{"add": 5}, {"add": -9}, {"to": 3}, {"add": "score.fit / 2"}]).map(
+            lambda how: {"score": "engagement", **how}
+        ),
+        st.sampled_from([{"add_to": "vip"}, {"remove_from": "vip"}, {"route": "sales"}, {"enroll": "p"}]),
+        st.just({"alert": "slack", "message": "see {profile.email}"}),
+        st.just({"exit": "enough"}),
+        st.just({"goto": "start"}),
+    )
+
+
+def _nest(steps: st.SearchStrategy[list[dict[str, Any]]]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.one_of(
+        st.tuples(conditions, steps, steps).map(
+            lambda t: {"decide": [{"if": t[0], "steps": t[1]}, {"else": t[2]}]}
+        ),
+        st.tuples(steps, steps).map(
+            lambda t: {"split": {"x": {"share": 30, "steps": t[0]}, "y": {"share": 70, "steps": t[1]}}}
+        ),
+        st.tuples(st.sampled_from(EVENTS), durations, steps, steps).map(
+            lambda t: {"wait_for": t[0], "timeout": t[1], "then": t[2], "else": t[3]}
+        ),
+        st.tuples(conditions, durations, steps).map(
+            lambda t: {"wait_until": t[0], "timeout": t[1], "else": t[2]}
+        ),
+        st.tuples(st.integers(1, 3), conditions, steps).map(
+            lambda t: {"repeat": {"times": t[0], "until": t[1], "steps": t[2]}}
+        ),
+    )
+
+
+_steps = st.recursive(
+    st.lists(_leaf(), min_size=1, max_size=3),
+    lambda inner: st.lists(_leaf() | _nest(inner), min_size=1, max_size=4),
+    max_leaves=8,
+)
+_entries = st.sampled_from(
+    [
+        {"on": "page_viewed"},
+        {"on": EVENTS, "if": "not in_list('vip')"},
+        {"on": "cart_abandoned", "key": "event.cart_id"},
+        {"segment": "engaged"},
+        {"leaves_segment": "recent-buyers"},
+        {"score": "fit", "reaches": 5},
+        {"grade": "engagement", "becomes": "warm"},
+        {"inactive": "2d"},
+        {"schedule": "0 6 * * *"},
+        {"date": "profile.birthday", "yearly": True},
+        {"by_hand": True},
+    ]
+)
+programs = st.fixed_dictionaries(
+    {
+        "program": st.just("p"),
+        "purpose": st.just("marketing"),
+        "entry": st.lists(_entries, min_size=1, max_size=3).map(lambda e: [*e, {"from_program": True}]),
+        "steps": _steps.map(lambda steps: [{"id": "start", "wait": "1m"}, *steps]),
+    },
+    optional={
+        "reenter": st.sampled_from(["never", "always", "after 1h"]),
+        "holdout": st.just(30),
+        "goal": st.sampled_from(
+            [{"on": "order_completed", "within": "1d"}, {"when": "score.fit > 9", "within": "9d"}]
+        ),
+        "exit": st.sampled_from([["downloaded"], [{"when": 'in_list("vip")'}], [{"after": "2d"}], ["consent_withdrawn"]]),
+        "entrants": st.just({"at_most": 3}),
+        "audience": st.just({"never": 'in_segment("big")'}),
+    },
+)
+
+
+@given(program=programs, log=logs(max_size=25))
+def test_random_programs_over_random_logs_never_raise(program, log):
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "programs").mkdir()
+        (root / "topology.yaml").write_text(BASE.read_text())
+        (root / "programs" / "p.yaml").write_text(json.dumps(program))  # JSON is YAML
+        try:
+            topology = load_topology(root).topology
+        except LanguageError as error:
+            # the only thing a program from this grammar may be refused for
+            assert {problem.rule for problem in error.problems} <= {"unreachable-step"}, error
+            return
+    log = [event for event in log if event.type != "contact_added"]
+    until = log[-1].occurred_ms + 15 * 24 * HOUR_MS if log else 0
+    whole = run(log, 2, until_ms=until, topology=topology)  # run() asserts that nothing failed
+    again = run(log, 2, until_ms=until, topology=topology, cuts=frozenset(range(len(log))))
+    assert again[:2] == whole[:2]
