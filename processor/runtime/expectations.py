@@ -42,9 +42,14 @@ class Difference(msgspec.Struct, frozen=True):
     line: int = 0
 
 
-def shown(at_ms: int, zone: ZoneInfo) -> str:
-    """An instant on a clock of the zone: "2026-03-01 10:00", with seconds where there are any."""
+def shown(at_ms: int, zone: ZoneInfo, *, brief: bool = False) -> str:
+    """An instant on a clock of the zone: "2026-03-01 10:00", with seconds where there are any.
+
+    ``brief`` leaves the seconds out.
+    """
     at = local(at_ms, zone)
+    if brief:
+        return at.strftime("%Y-%m-%d %H:%M")
     text = at.strftime("%Y-%m-%d %H:%M:%S" if at.second or at.microsecond else "%Y-%m-%d %H:%M")
     return f"{text}.{at.microsecond // 1000:03d}" if at.microsecond else text
 
@@ -79,7 +84,9 @@ def aligned_held(expected: Sequence[Held], got: Sequence[Decision], zone: ZoneIn
         if decision is not None:
             parts = [shown(decision.at_ms, zone), decision.step, decision.reason]
             right = "  ".join(parts)
-        sign = _sign(held, decision, right=held is not None and decision is not None and _is_held(held, decision))
+        sign = _sign(
+            held, decision, right=held is not None and decision is not None and _is_held(held, decision)
+        )
         pairs.append(Pair(sign, left, right, held.line if held is not None else 0))
     return pairs
 
@@ -130,7 +137,9 @@ def _wrong(expected: Expected, command: Command) -> list[str]:
     values = expected.values or {}
     missing = object()
     wrong += [
-        f"values.{name}" for name, wanted in values.items() if unequal(wanted, command.values.get(name, missing))
+        f"values.{name}"
+        for name, wanted in values.items()
+        if unequal(wanted, command.values.get(name, missing))
     ]
     return wrong
 
@@ -153,7 +162,9 @@ def _command_pair(expected: Expected | None, command: Command | None, zone: Zone
         elif command.program != program:
             right += f"  program {command.program}"
     good = expected is not None and command is not None and not _wrong(expected, command)
-    return Pair(_sign(expected, command, right=good), left, right, expected.line if expected is not None else 0)
+    return Pair(
+        _sign(expected, command, right=good), left, right, expected.line if expected is not None else 0
+    )
 
 
 def _line(at_ms: int | None, what: str, zone: ZoneInfo) -> str:

@@ -25,7 +25,12 @@ __all__ = ["CONTACT", "Doing", "Person", "Preview", "preview", "sample", "waits_
 
 CONTACT: Final = "preview"
 _RESPONSES_MAX: Final = 200
-_NUMBERS: Final = (100, 1, 1000, 0)  # tried in turn, as the entry's condition is not known to anybody but itself
+_NUMBERS: Final = (
+    100,
+    1,
+    1000,
+    0,
+)  # tried in turn, as the entry's condition is not known to anybody but itself
 
 
 class Doing(msgspec.Struct, frozen=True):
@@ -137,7 +142,12 @@ def _begin(topology: Topology, person: Person, start_ms: int) -> Simulation:
         consents = tuple(name for name, purpose in topology.purposes.items() if purpose.consent)
     for consent in consents:
         purpose, _, channel = consent.partition("/")
-        _publish(world, "consent_granted", before_ms, {"purpose": purpose, **({"channel": channel} if channel else {})})
+        _publish(
+            world,
+            "consent_granted",
+            before_ms,
+            {"purpose": purpose, **({"channel": channel} if channel else {})},
+        )
     for name in person.lists:
         _publish(world, "list_joined", before_ms, {"list": name})
     world.move(start_ms)
@@ -153,7 +163,11 @@ def _publish(world: Simulation, event_type: str, at_ms: int, properties: Mapping
 def _enter(topology: Topology, program: Program, person: Person, start_ms: int) -> tuple[Simulation, str]:
     """Bring the contact in: by an event or a date that starts the program, or else by hand."""
     for entry in program.entries:
-        if entry.kind == "event" and entry.event in topology.event_schemas and entry.event not in BUILT_IN_EVENTS:
+        if (
+            entry.kind == "event"
+            and entry.event in topology.event_schemas
+            and entry.event not in BUILT_IN_EVENTS
+        ):
             for number in _NUMBERS:
                 world = _begin(topology, person, start_ms)
                 _publish(world, entry.event, start_ms, sample(topology, entry.event, start_ms, number))
@@ -183,7 +197,11 @@ def _inside(world: Simulation, program: str) -> bool:
 def _by_hand(topology: Topology, program: Program) -> Topology:
     """The topology with one more entry into the program, and everybody in its audience."""
     entry = Entry(
-        id="preview", kind="hand", program=program.name, event="contact_added", match=(("program", program.name),)
+        id="preview",
+        kind="hand",
+        program=program.name,
+        event="contact_added",
+        match=(("program", program.name),),
     )
     open_ = msgspec.structs.replace(program, audience=Audience(None, None), opens_ms=0, closes_ms=0)
     reaction = topology.reactions.get("contact_added", Reaction())
@@ -216,7 +234,9 @@ def _respond(world: Simulation, program: str) -> None:
         for event_type in node.events:
             if event_type in world.topology.event_schemas:
                 properties = sample(world.topology, event_type, at_ms)
-                last = next((c for c in reversed(world.commands) if c.program == program and c.template), None)
+                last = next(
+                    (c for c in reversed(world.commands) if c.program == program and c.template), None
+                )
                 if last is not None and "template" in properties:
                     properties["template"] = last.template
                 _publish(world, event_type, at_ms, properties)

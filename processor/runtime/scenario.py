@@ -15,7 +15,15 @@ from processor.core.scoring import grade_now, score_now
 from processor.core.shared import Shared
 from processor.core.turn import Turn
 from processor.language.scenarios import Scenario
-from processor.runtime.expectations import Difference, Pair, aligned_commands, aligned_held, shown, unequal, values_text
+from processor.runtime.expectations import (
+    Difference,
+    Pair,
+    aligned_commands,
+    aligned_held,
+    shown,
+    unequal,
+    values_text,
+)
 from processor.runtime.explain import state_of
 from processor.runtime.sentences import Moment, of_decision
 from processor.runtime.simulate import LOOK_AHEAD_MS, Simulation, forced
@@ -96,7 +104,9 @@ def _happen(world: Simulation, scenario: Scenario) -> list[Difference]:
     for number, (event_type, properties) in enumerate(given_facts(scenario)):
         reason = world.publish(contact, event_type, scenario.start_ms, properties, f"given-{number}")
         if reason is not None:
-            refused.append(Difference("contact", f"{event_type} is taken", reason, scenario.lines.get("contact", 0)))
+            refused.append(
+                Difference("contact", f"{event_type} is taken", reason, scenario.lines.get("contact", 0))
+            )
     world.move(scenario.start_ms)
     for event in scenario.events:
         reason = world.publish(contact, event.type, event.at_ms, event.properties)

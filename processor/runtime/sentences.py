@@ -180,7 +180,7 @@ def _send(moment: Moment) -> str:
 
 def _entered(moment: Moment, show: Callable[[int], str]) -> str:
     key = moment.detail.get("key")
-    return f"entered {moment.program} v{moment.version}" + (f" for {key}" if key else "")
+    return f"entered, version {moment.version}" + (f", for {key}" if key else "")
 
 
 def _held(moment: Moment, show: Callable[[int], str]) -> str:
@@ -194,12 +194,12 @@ def _suppressed(moment: Moment, show: Callable[[int], str]) -> str:
 
 def _commanded(moment: Moment, show: Callable[[int], str]) -> str:
     what = _send(moment)
-    return f"{what}: the command was given" if what else f"{moment.step}: the command was given"
+    return f"command: {what}" if what else f"command of {moment.step}"
 
 
 def _waiting(moment: Moment, show: Callable[[int], str]) -> str:
     until = _until(moment, show)
-    return f"waits at {moment.step}" + (f", until {until} at the latest" if until else ", without an end")
+    return f"waits at {moment.step} " + (f"until {until}" if until else "without an end")
 
 
 def _stepped(moment: Moment, show: Callable[[int], str]) -> str:
@@ -225,7 +225,7 @@ def _graded(moment: Moment, show: Callable[[int], str]) -> str:
 
 def _exited(moment: Moment, show: Callable[[int], str]) -> str:
     at = f" at {moment.step}" if moment.step else ""
-    return f"left {moment.program}{at}: {_reason(moment) or 'the step says so'}"
+    return f"left{at}: {_reason(moment) or 'the step says so'}"
 
 
 def _late(moment: Moment, show: Callable[[int], str]) -> str:
@@ -240,8 +240,8 @@ _SENTENCES: Final[Mapping[str, Callable[[Moment, Callable[[int], str]], str]]] =
     "segment_entered": lambda m, show: f"came into the segment {m.reason}",
     "segment_left": lambda m, show: f"left the segment {m.reason}",
     "entered": _entered,
-    "not_entered": lambda m, show: f"did not enter {m.program}: {_reason(m)}",
-    "holdout": lambda m, show: f"{m.program}: {_reason(m)}",
+    "not_entered": lambda m, show: f"not entered: {_reason(m)}",
+    "holdout": lambda m, show: _reason(m),
     "stepped": _stepped,
     "waiting": _waiting,
     "split": lambda m, show: f"{m.step}: the variant is {m.reason}",
@@ -250,10 +250,10 @@ _SENTENCES: Final[Mapping[str, Callable[[Moment, Callable[[int], str]], str]]] =
     "commanded": _commanded,
     "timed_out": lambda m, show: f"{m.step}: it did not come in time",
     "heard": lambda m, show: f"{m.step}: it came",
-    "goal": lambda m, show: f"reached the goal of {m.program}: {_reason(m)}",
+    "goal": lambda m, show: f"reached the goal: {_reason(m)}",
     "exited": _exited,
-    "completed": lambda m, show: f"ran the last step of {m.program}",
-    "observed_out": lambda m, show: f"did not reach the goal of {m.program}: {_reason(m)}",
+    "completed": lambda m, show: "ran the last step",
+    "observed_out": lambda m, show: f"did not reach the goal: {_reason(m)}",
     "merged": lambda m, show: _reason(m),
     "forwarded": lambda m, show: f"event {m.detail.get('event')} went on to {m.detail.get('to')}",
     "clamped": lambda m, show: f"event {m.detail.get('event')} claimed a time ahead of its log; set back",

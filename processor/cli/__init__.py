@@ -1,0 +1,15 @@
+"""The command line, ``trayecto``. One file a command; what they share is in ``app``, ``output`` and ``options``.
+
+Importing this package costs next to nothing: each command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line and leave the process with its exit code."""
+    from processor.cli.app import app
+
+    app()

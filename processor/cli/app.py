@@ -1,0 +1,163 @@
+"""The command ``trayecto`` itself: its commands, its settings, and how errors end it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from processor.cli.errors import BUG, INTERRUPTED, CommandError
+
+__all__ = ["app", "epilog", "settings"]
+
+SETTINGS_FILE: Final = "trayecto.toml"
+_EPILOG: Final = (
+    "Begin with [bold]trayecto demo[/bold], then [bold]trayecto init shop[/bold]. Settings also come from "
+    f"TRAYECTO_… variables and from {SETTINGS_FILE} in the current folder (docs/reference/cli.md)."
+)
+
+
+class _Group(TyperGroup):
+    """Ends every command in one way: an exit code and a message, a traceback only for who asks for it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CommandError as error:
+            _say_error(error.message, error.fix)
+            raise typer.Exit(error.code) from None
+        except KeyboardInterrupt:
+            _say_error("stopped", "")
+            raise typer.Exit(INTERRUPTED) from None
+        except (typer.Exit, typer.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            # The command line's own exceptions (wrong usage) know how to show themselves.
+            if os.environ.get("TRAYECTO_DEBUG") or hasattr(error, "show"):
+                raise
+            _say_error(
+                f"this is a bug in trayecto: {type(error).__name__}: {error}",
+                "please report it, with what TRAYECTO_DEBUG=1 shows of it",
+            )
+            raise typer.Exit(BUG) from None
+
+
+def _say_error(message: str, fix: str) -> None:
+    from processor.cli.output import errors
+
+    console = errors()
+    console.print("[bold red]error:[/bold red]", end=" ")
+    console.print(message, markup=False, highlight=False, soft_wrap=True)
+    if fix:
+        console.print(fix, markup=False, highlight=False, soft_wrap=True, style="dim")
+
+
+app = typer.Typer(
+    name="trayecto",
+    cls=_Group,
+    help="An event-sourced streaming journey processor: programs in YAML, decisions from the log.",
+    epilog=_EPILOG,
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def epilog(examples: tuple[str, ...]) -> str:
+    """Return examples as the end of a command's help, one on each line."""
+    from rich.markup import escape
+
+    return "\n\n".join(["[bold]Examples[/bold]", *(f"[cyan]$ {escape(line)}[/cyan]" for line in examples)])
+
+
+def _version(value: bool) -> None:  # noqa: FBT001  an option's callback
+    if value:
+        from processor import __version__
+
+        typer.echo(f"trayecto {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Run marketing programs over a log of events: every decision is a function of what the log holds."""
+    ctx.default_map = settings(list(getattr(ctx.command, "commands", {})))
+
+
+def settings(commands: list[str]) -> dict[str, Any]:
+    """Read ``trayecto.toml`` (or the file that TRAYECTO_CONFIG names) as defaults for each command.
+
+    Keys at the top are for every command, those in a table ``[run]`` for that one.
+
+    Raises:
+        CommandError: the file cannot be read.
+    """
+    import tomllib
+
+    named = os.environ.get("TRAYECTO_CONFIG")
+    path = Path(named or SETTINGS_FILE)
+    if not path.is_file():
+        if named:
+            raise CommandError(f"there is no settings file {path}", "write one, or unset TRAYECTO_CONFIG")
+        return {}
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{path} cannot be read: {error}", "mend it: it is a TOML file") from None
+    shared = {_option(key): value for key, value in found.items() if not isinstance(value, dict)}
+    made: dict[str, Any] = {}
+    for command in commands:
+        own = found.get(command, {})
+        made[command] = {**shared, **{_option(key): value for key, value in own.items()}}
+    return made
+
+
+def _option(key: str) -> str:
+    return key.replace("-", "_")
+
+
+def _register() -> None:
+    """Add every command; the order here is the order of the help."""
+    from processor.cli import (
+        backtest,
+        contact,
+        demo,
+        explain,
+        graph,
+        init,
+        lint,
+        new,
+        preview,
+        run,
+        schema,
+        test,
+    )
+
+    start, check, work = "Begin", "Write and check programs", "Run them, and see what they did"
+    for panel, function, examples in (
+        (start, demo.demo, demo.EXAMPLES),
+        (start, init.init, init.EXAMPLES),
+        (start, new.new, new.EXAMPLES),
+        (check, lint.lint, lint.EXAMPLES),
+        (check, graph.graph, graph.EXAMPLES),
+        (check, test.test, test.EXAMPLES),
+        (check, preview.preview, preview.EXAMPLES),
+        (check, schema.schema, schema.EXAMPLES),
+        (work, run.run, run.EXAMPLES),
+        (work, backtest.backtest, backtest.EXAMPLES),
+        (work, explain.explain, explain.EXAMPLES),
+    ):
+        app.command(rich_help_panel=panel, epilog=epilog(examples))(function)
+    app.add_typer(contact.group(), name="contact", rich_help_panel=work)
+
+
+_register()

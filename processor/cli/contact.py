@@ -1,0 +1,176 @@
+"""``trayecto contact``: what is known of one contact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from processor.cli.errors import DOWN, NO, CommandError
+from processor.cli.options import At, Output, OutputOption, State, TopologyOption
+
+if TYPE_CHECKING:
+    from processor.core.model import Topology
+    from processor.core.rows import Row
+    from processor.runtime.inspect import Seen
+
+EXAMPLES = (
+    "trayecto contact show c-42 --state state --topology shop",
+    "trayecto contact show c-42 --state state --topology shop --at '2026-03-01 10:00'",
+    "trayecto contact show c-42 --output json | jq .profile",
+)
+
+
+def group() -> typer.Typer:
+    """Return the commands under ``contact``."""
+    from processor.cli.app import epilog
+
+    made = typer.Typer(help="Look at one contact.", no_args_is_help=True, rich_markup_mode="rich")
+    made.callback()(contact)
+    made.command(epilog=epilog(EXAMPLES))(show)
+    return made
+
+
+def contact() -> None:
+    """Look at one contact."""
+
+
+def show(
+    contact: str = typer.Argument(metavar="CONTACT", help="The contact's id."),
+    state: State = Path("state"),
+    topology: TopologyOption = Path(),
+    at: At = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show a contact's row: profile, consents, scores, where it waits and until when, what its caps have left.
+
+    Scores and caps are as of the contact's own clock (its latest event or timer), or of --at.
+    """
+    from processor.cli.options import existing_folder, instant, load
+    from processor.runtime.inspect import seen
+
+    existing_folder(state, "the state's folder")
+    made = load(topology).topology
+    data = _stored(state, contact)
+    if data is None:
+        raise CommandError(
+            f'the state holds no contact "{contact}"', "is that the id as the events have it?", NO
+        )
+    found = seen(made, contact, data, instant(at, made.timezone))
+    if output is Output.JSON:
+        _json(found)
+    else:
+        _show(found, made)
+
+
+def stored_row(topology: Topology, state: Path, contact: str) -> Row | None:
+    """Return a contact's row from a run's state, None when it has none. Raises CommandError (3)."""
+    from processor.core.rows import Row
+
+    data = _stored(state, contact)
+    return Row.decode(data) if data is not None else None
+
+
+def _stored(state: Path, contact: str) -> bytes | None:
+    from processor.runtime.inspect import read_row
+    from processor.store import StateError
+
+    try:
+        return read_row(state, contact)
+    except StateError as error:
+        raise CommandError(str(error), "", DOWN) from None
+
+
+def _json(found: Seen) -> None:
+    from processor.cli.output import json_out
+    from processor.core.time import format_time
+
+    def at(ms: int) -> str | None:
+        return format_time(ms) if ms else None
+
+    json_out(
+        {
+            "contact_id": found.contact_id,
+            "at": at(found.at_ms),
+            "clock": at(found.clock_ms),
+            "became": found.alias or None,
+            "profile": found.profile,
+            "consents": [
+                {"for": name, "granted": granted, "at": at(since)} for name, granted, since in found.consents
+            ],
+            "lists": {name: at(since) for name, since in found.lists.items()},
+            "scores": {name: {"value": value, "grade": grade or None} for name, value, grade in found.scores},
+            "segments": {name: at(since) for name, since in found.segments.items()},
+            "enrollments": [
+                {
+                    "program": one.program,
+                    "version": one.version,
+                    "key": one.key or None,
+                    "entered_at": at(one.entered_ms),
+                    "state": one.state,
+                    "step": one.step or None,
+                    "track": one.track or None,
+                    "until": at(one.until_ms),
+                }
+                for one in found.enrollments
+            ],
+            "timers": [{"timer": name, "at": at(due)} for name, due in found.timers],
+            "caps": [{"cap": one.name, "used": one.used, "at_most": one.at_most} for one in found.caps],
+            "row_bytes": found.row_bytes,
+        }
+    )
+
+
+def _show(found: Seen, topology: Topology) -> None:
+    from processor.cli.output import console, table
+    from processor.runtime.expectations import shown, values_text
+
+    zone = topology.zone_for(found.profile.get("tz"))
+    out = console()
+
+    def at(ms: int) -> str:
+        return shown(ms, zone) if ms else ""
+
+    def put(title: str, columns: list[str], rows: list[tuple[Any, ...]], right: tuple[int, ...] = ()) -> None:
+        if rows:
+            out.print(table(title, columns, rows, right=right))
+
+    out.print(
+        f"{found.contact_id}, as of {at(found.at_ms)} (times of {zone.key})", style="bold", markup=False
+    )
+    if found.alias:
+        out.print(f"became {found.alias}", markup=False)
+    put(
+        "Profile",
+        ["attribute", "value"],
+        [(name, values_text(value)) for name, value in found.profile.items()],
+    )
+    put(
+        "Consents",
+        ["for", "answer", "since"],
+        [(name, "granted" if granted else "withdrawn", at(since)) for name, granted, since in found.consents],
+    )
+    put("Lists", ["list", "since"], [(name, at(since)) for name, since in found.lists.items()])
+    put("Scores", ["score", "value", "grade"], [(n, f"{v:g}", g) for n, v, g in found.scores], right=(1,))
+    put("Segments", ["segment", "since"], [(name, at(since)) for name, since in found.segments.items()])
+    put(
+        "Programs",
+        ["program", "key", "entered", "state", "step", "until"],
+        [
+            (
+                f"{one.program} v{one.version}",
+                one.key,
+                at(one.entered_ms),
+                one.track or one.state,
+                one.step,
+                at(one.until_ms),
+            )
+            for one in found.enrollments
+        ],
+    )
+    put("Timers", ["timer", "at"], [(name, at(due)) for name, due in found.timers])
+    put(
+        "Caps", ["cap", "used", "of"], [(one.name, one.used, one.at_most) for one in found.caps], right=(1, 2)
+    )
+    out.print(f"The row has {found.row_bytes:,} bytes.", style="dim")

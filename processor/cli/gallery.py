@@ -1,0 +1,201 @@
+"""The gallery: programs to copy. Each is found with its topology, so that what it needs is known, too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from processor.cli.errors import DOWN, CommandError
+
+if TYPE_CHECKING:
+    from processor.language.source import Node, Scalar
+
+__all__ = [
+    "Blueprint",
+    "Renames",
+    "blueprint",
+    "blueprints",
+    "folder",
+    "renamed_program",
+    "renamed_scenarios",
+]
+
+
+class Blueprint(msgspec.Struct, frozen=True):
+    """A program to copy: ``topology`` is the folder it stands in. ``about`` is its description."""
+
+    name: str
+    topology: Path
+    program: str
+    about: str
+
+    @property
+    def files(self) -> tuple[Path, Path]:
+        """The program's file and its scenarios'."""
+        stem = self.topology / "programs" / self.program
+        return stem.with_suffix(".yaml"), stem.with_suffix(".test.yaml")
+
+
+class Renames(msgspec.Struct, frozen=True):
+    """What is called otherwise in the copy: the program, channels and purposes, old -> new."""
+
+    program: tuple[str, str]
+    channels: dict[str, str] = {}
+    purposes: dict[str, str] = {}
+
+
+def folder() -> Path:
+    """Return the gallery's folder: TRAYECTO_GALLERY, or ``topologies`` of the checkout. Raises CommandError (3)."""
+    named = os.environ.get("TRAYECTO_GALLERY")
+    place = Path(named) if named else Path(__file__).resolve().parents[2] / "topologies"
+    if not place.is_dir():
+        message = f"the gallery is not there: there is no folder {place}"
+        raise CommandError(message, "set TRAYECTO_GALLERY to the folder topologies of a checkout", DOWN)
+    return place
+
+
+def blueprints() -> list[Blueprint]:
+    """Return what can be copied: the blueprints, then the programs of the demo."""
+    place = folder()
+    found = [
+        Blueprint(path.stem, path.parents[1], path.stem, _about(path))
+        for path in sorted(place.glob("blueprints/*/programs/*.yaml"))
+        if not path.name.endswith(".test.yaml")
+    ]
+    found += [
+        Blueprint(f"demo/{path.stem}", path.parents[1], path.stem, _about(path))
+        for path in sorted(place.glob("demo/programs/*.yaml"))
+        if not path.name.endswith(".test.yaml")
+    ]
+    return found
+
+
+def blueprint(name: str) -> Blueprint:
+    """Return a blueprint by its name. Raises CommandError (2) with the nearest names."""
+    from processor.language.problems import instead
+
+    found = {one.name: one for one in blueprints()}
+    if name not in found:
+        raise CommandError(
+            f'the gallery has no blueprint "{name}"', instead(name, found) + '; "trayecto new" lists them'
+        )
+    return found[name]
+
+
+def _about(path: Path) -> str:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("description:"):
+            return line.partition(":")[2].strip()
+    return ""
+
+
+def renamed_program(text: str, renames: Renames, schema: str) -> str:
+    """Return a program's file under its new names. ``schema`` is the path for editors, "" for none."""
+    edits: list[tuple[Scalar, str]] = []
+    for document in _documents(text):
+        for key, value in _pairs(document):
+            edits += _renamed(key.text, value, renames)
+        for key, value in _top(document):
+            if key.text == "program" and _is(value, renames.program[0]):
+                edits.append((value, renames.program[1]))  # type: ignore[arg-type]  _is says it is a scalar
+    return _schema(_edited(text, edits), schema)
+
+
+def _renamed(key: str, value: Node, renames: Renames) -> Iterator[tuple[Scalar, str]]:
+    tables = {"send": renames.channels, "alert": renames.channels, "purpose": renames.purposes}
+    table = tables.get(key, {})
+    from processor.language.source import Scalar
+
+    if isinstance(value, Scalar) and value.text in table:
+        yield value, table[value.text]
+
+
+def renamed_scenarios(text: str, renames: Renames, schema: str) -> str:
+    """Return a file of scenarios under the new names of what they test."""
+    from processor.language.source import Scalar, Sequence
+
+    old, new = renames.program
+    edits: list[tuple[Scalar, str]] = []
+    for document in _documents(text):
+        for key, value in _top(document):
+            if key.text == "expect_ended":
+                edits += [(name, new) for name, _ in _top(value) if name.text == old]
+            elif key.text in {"expect", "held"} and isinstance(value, Sequence):
+                for item in value.items:
+                    for name, given in _top(item):
+                        if name.text == "program" and isinstance(given, Scalar) and given.text == old:
+                            edits.append((given, new))
+                        elif key.text == "expect" and name.text in renames.channels:
+                            edits.append((name, renames.channels[name.text]))
+            elif key.text == "contact":
+                edits += _consents(value, renames)
+    return _schema(_edited(text, edits), schema)
+
+
+def _consents(contact: Node, renames: Renames) -> Iterator[tuple[Scalar, str]]:
+    from processor.language.source import Scalar, Sequence
+
+    for key, value in _top(contact):
+        if key.text == "consent" and isinstance(value, Sequence):
+            for item in value.items:
+                if isinstance(item, Scalar):
+                    purpose, slash, channel = item.text.partition("/")
+                    made = (
+                        renames.purposes.get(purpose, purpose)
+                        + slash
+                        + renames.channels.get(channel, channel)
+                    )
+                    if made != item.text:
+                        yield item, made
+
+
+def _documents(text: str) -> list[Node]:
+    from processor.language.problems import Problems
+    from processor.language.source import parse
+
+    return parse(text, "blueprint", Problems())
+
+
+def _top(node: Node) -> tuple[tuple[Scalar, Node], ...]:
+    from processor.language.source import Mapping
+
+    return node.pairs if isinstance(node, Mapping) else ()
+
+
+def _pairs(node: Node) -> Iterator[tuple[Scalar, Node]]:
+    """Every key with its value, at any depth."""
+    from processor.language.source import Mapping, Sequence
+
+    if isinstance(node, Mapping):
+        for key, value in node.pairs:
+            yield key, value
+            yield from _pairs(value)
+    elif isinstance(node, Sequence):
+        for item in node.items:
+            yield from _pairs(item)
+
+
+def _is(node: Node, text: str) -> bool:
+    return getattr(node, "text", None) == text
+
+
+def _edited(text: str, edits: list[tuple[Scalar, str]]) -> str:
+    """Put new words in place of scalars, from the end on, so that places before them stay right."""
+    lines = text.split("\n")
+    for scalar, new in sorted(edits, key=lambda edit: (edit[0].mark.line, edit[0].mark.column), reverse=True):
+        row, start = scalar.mark.line - 1, scalar.mark.column - 1
+        line = lines[row]
+        assert line[start:].startswith(scalar.raw), scalar.raw
+        lines[row] = line[:start] + new + line[start + len(scalar.raw) :]
+    return "\n".join(lines)
+
+
+def _schema(text: str, schema: str) -> str:
+    lines = text.split("\n")
+    if lines and lines[0].startswith("# yaml-language-server:"):
+        lines[:1] = [f"# yaml-language-server: $schema={schema}"] if schema else []
+    return "\n".join(lines)

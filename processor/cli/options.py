@@ -1,0 +1,136 @@
+"""Options that several commands have, each written once: the same name, meaning and variable everywhere."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from processor.cli.errors import DOWN, NO, USAGE, CommandError
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from processor.language import Loaded
+
+__all__ = [
+    "At",
+    "Format",
+    "Out",
+    "Output",
+    "OutputOption",
+    "State",
+    "TopologyArgument",
+    "TopologyOption",
+    "existing_folder",
+    "instant",
+    "load",
+]
+
+
+class Output(StrEnum):
+    """How results are shown."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class Format(StrEnum):
+    """How commands and decisions are written."""
+
+    JSONL = "jsonl"
+    AVRO = "avro"
+
+
+TopologyArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DIR", help="The topology's folder: where topology.yaml is.", envvar="TRAYECTO_TOPOLOGY"
+    ),
+]
+TopologyOption = Annotated[
+    Path,
+    typer.Option(
+        "--topology",
+        "-t",
+        metavar="DIR",
+        help="The topology's folder: where topology.yaml is.",
+        envvar="TRAYECTO_TOPOLOGY",
+    ),
+]
+OutputOption = Annotated[
+    Output,
+    typer.Option("--output", "-o", help="A table for people, or JSON for scripts.", envvar="TRAYECTO_OUTPUT"),
+]
+Out = Annotated[
+    Path,
+    typer.Option("--out", metavar="DIR", help="The folder of the run's output files.", envvar="TRAYECTO_OUT"),
+]
+State = Annotated[
+    Path,
+    typer.Option(
+        "--state", metavar="DIR", help="The folder of the run's state (RocksDB).", envvar="TRAYECTO_STATE"
+    ),
+]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        metavar="TIME",
+        help='How things stood at this time, such as "2026-03-01 10:00" (UTC without a zone).',
+    ),
+]
+
+
+def existing_folder(path: Path, what: str) -> Path:
+    """Return the folder. Raises CommandError when it is not there, or is no folder."""
+    if not path.is_dir():
+        kind = "is no folder" if path.exists() else "is not there"
+        raise CommandError(f"{what} {path} {kind}", "give the folder by its path")
+    return path
+
+
+def load(folder: Path) -> Loaded:
+    """Load a topology for a command that needs a good one.
+
+    Raises:
+        CommandError: the folder is not there (2), or the topology has errors (1), which are shown.
+    """
+    from processor.cli.output import show_problems
+    from processor.language import LanguageError, load_topology
+
+    existing_folder(folder, "the topology's folder")
+    if not (folder / "topology.yaml").is_file():
+        raise CommandError(
+            f"{folder} holds no topology: there is no topology.yaml in it",
+            f'make one with "trayecto init {folder}"',
+            USAGE,
+        )
+    try:
+        return load_topology(folder)
+    except LanguageError as error:
+        show_problems(error.problems, folder)
+        raise CommandError(
+            f"the topology in {folder} is refused",
+            f'mend what is listed above; "trayecto lint {folder}" checks it again',
+            NO,
+        ) from None
+
+
+def instant(text: str | None, zone: ZoneInfo | None = None) -> int | None:
+    """Return a time given on the command line in ms, None for none. Raises CommandError for what is no time."""
+    from processor.core.time import parse_time
+
+    if text is None:
+        return None
+    try:
+        return parse_time(text, zone)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+
+
+def down(message: str, fix: str = "") -> CommandError:
+    """Something that the command depends on cannot be opened or does not answer."""
+    return CommandError(message, fix, DOWN)
