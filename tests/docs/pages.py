@@ -17,7 +17,18 @@ from ruamel.yaml import YAML
 from processor.language.program_shape import PROGRAM
 from processor.language.topology_shape import TOPOLOGY
 
-__all__ = ["DOCS", "ROOT", "Block", "blocks", "fragment_files", "page_files", "pages", "shown", "write"]
+__all__ = [
+    "DOCS",
+    "ROOT",
+    "Block",
+    "blocks",
+    "fragment_files",
+    "guides",
+    "page_files",
+    "pages",
+    "shown",
+    "write",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -57,6 +68,12 @@ def shown(path: Path) -> str:
 def pages() -> list[Path]:
     """Every page: the README of the project and all of `docs/`."""
     return [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+
+
+def guides() -> list[Path]:
+    """The pages whose examples are tested here; those made from the code are tested where they are made."""
+    made = {DOCS / "adr", DOCS / "reference", DOCS / "guide" / "lint.md"}
+    return [page for page in pages() if made.isdisjoint({page, *page.parents})]
 
 
 def blocks(page: Path, language: str = "") -> Iterator[Block]:

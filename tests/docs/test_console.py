@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import Block, blocks, page_files, pages, shown, write
+from tests.docs.pages import Block, blocks, guides, page_files, shown, write
 
 EXIT_CODE = "echo $?"
 ELLIPSIS = "…"
 TIMEOUT_S = 120
-PAGES = [page for page in pages() if any(blocks(page, "console"))]
+PAGES = [page for page in guides() if any(blocks(page, "console"))]
 
 
 @dataclass

@@ -12,10 +12,11 @@ from processor.core.events import Event
 from processor.core.expressions import Names, compile_expression
 from processor.core.schema import validate
 from processor.language import LanguageError, load_scenarios, load_topology
+from processor.language.lint import lint_topology
 from processor.runtime.scenario import run_scenario
-from tests.docs.pages import blocks, fragment_files, page_files, pages, shown, write
+from tests.docs.pages import blocks, fragment_files, guides, page_files, shown, write
 
-PAGES = pages()
+PAGES = guides()
 TOPOLOGIES = [page for page in PAGES if "topology.yaml" in page_files(page)]
 FRAGMENTS = [block for page in PAGES for block in blocks(page, "yaml") if not block.file]
 JSON = [block for page in PAGES for language in ("json", "jsonl") for block in blocks(page, language)]
@@ -33,7 +34,8 @@ def test_examples_are_found():
 
 @pytest.mark.parametrize("page", TOPOLOGIES, ids=shown)
 def test_topologies_load(page, tmp_path):
-    load_topology(write(page_files(page), tmp_path))
+    loaded = load_topology(write(page_files(page), tmp_path))
+    assert [one for one in lint_topology(loaded) if one.severity != "info"] == []
 
 
 def test_files_of_a_page_without_a_topology_are_those_of_another():
@@ -61,7 +63,8 @@ def test_scenarios_pass(page, tmp_path):
 def test_fragments_load(block, tmp_path):
     files = page_files(block.page)
     assert "topology.yaml" in files, "a page with fragments has a topology that they belong to"
-    load_topology(write(fragment_files(block, files), tmp_path))
+    loaded = load_topology(write(fragment_files(block, files), tmp_path))
+    assert [one for one in lint_topology(loaded) if one.severity == "error"] == []
 
 
 def test_a_wrong_fragment_is_found(tmp_path):
