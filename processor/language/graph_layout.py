@@ -207,6 +207,8 @@ class _Layout:
     def _loop(self, sheet: Sheet, node: Node, box: Box) -> None:
         """A repeat stands on a frame with its steps; the last leads back at the left, the frame leads on."""
         (label, first), (on, _) = node.edges()
+        if first is not None and first in self._placed:
+            self._extras.append(_Extra(node.id, first, label, "plain"))
         body = self._sequence(first, node.id)
         top = box.height + _GAP
         back = body.ends

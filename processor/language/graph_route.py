@@ -21,6 +21,7 @@ _BEND: Final = 70.0
 _OVERLAP: Final = 5.0  # a pixel on top of another line costs so many more
 _NEAR: Final = 6.0
 _GRID_MAX: Final = 60_000  # a larger grid is not searched
+_LOOKS_MAX: Final = 100_000  # states looked at in a whole drawing; lines after that go around it
 
 _Span = tuple[float, float]
 _State = tuple[int, int, bool]  # column, row, whether it moves along the row
@@ -42,6 +43,7 @@ class Router:
 
     def __init__(self, sheet: Sheet) -> None:
         self._sheet = sheet
+        self._looks = _LOOKS_MAX
 
     def route(self, source: Box, target: Box) -> tuple[list[Point], bool]:
         """Return the points from one box to the other, and whether that leads back up."""
@@ -52,9 +54,11 @@ class Router:
         stubs = [stub for _, stub in (*starts, *goals)]
         grid = self._grid(stubs)
         back = target.y <= source.y
-        if len(grid.xs) * len(grid.ys) > _GRID_MAX:
+        if len(grid.xs) * len(grid.ys) > _GRID_MAX or not self._looks:
             return self._around(source, target), back
-        path = _search(grid, {stub: port for port, stub in starts}, {stub: port for port, stub in goals})
+        by_start, by_goal = ({stub: port for port, stub in ports} for ports in (starts, goals))
+        path, looks = _search(grid, by_start, by_goal, self._looks)
+        self._looks -= looks
         return path or self._around(source, target), back
 
     def _grid(self, stubs: list[Point]) -> _Grid:
@@ -115,7 +119,10 @@ def _ports(box: Box) -> list[tuple[Point, Point]]:
     ]
 
 
-def _search(grid: _Grid, starts: dict[Point, Point], goals: dict[Point, Point]) -> list[Point]:
+def _search(
+    grid: _Grid, starts: dict[Point, Point], goals: dict[Point, Point], looks_max: int
+) -> tuple[list[Point], int]:
+    """Return the points of the best way, or none, and how many looks it took."""
     column = {x: number for number, x in enumerate(grid.xs)}
     row = {y: number for number, y in enumerate(grid.ys)}
     queue: list[tuple[float, _State]] = []
@@ -126,20 +133,22 @@ def _search(grid: _Grid, starts: dict[Point, Point], goals: dict[Point, Point]) 
         best[state] = 0.0
         heappush(queue, (0.0, state))
     ends = {(column[x], row[y]) for x, y in goals}
-    while queue:
+    looks = 0
+    while queue and looks < looks_max:
         cost, state = heappop(queue)
         if cost > best[state]:
             continue
+        looks += 1
         # A goal is entered level: its ports are at its sides.
         if state[2] and (state[0], state[1]) in ends:
-            return _path(grid, state, before, starts, goals)
+            return _path(grid, state, before, starts, goals), looks
         for following, more in _moves(grid, state):
             total = cost + more
             if total < best.get(following, float("inf")):
                 best[following] = total
                 before[following] = state
                 heappush(queue, (total, following))
-    return []
+    return [], looks
 
 
 def _moves(grid: _Grid, state: _State) -> list[tuple[_State, float]]:
