@@ -1,4 +1,4 @@
-"""The command line, ``trayecto``. One file a command; what they share is in ``app``, ``output`` and ``options``.
+"""The command line, ``trayecto``. One file a command; ``app``, ``output``, ``options`` are shared.
 
 Importing this package costs next to nothing: each command imports what it needs when it runs.
 """

@@ -74,7 +74,7 @@ def epilog(examples: tuple[str, ...]) -> str:
     return "\n\n".join(["[bold]Examples[/bold]", *(f"[cyan]$ {escape(line)}[/cyan]" for line in examples)])
 
 
-def _version(value: bool) -> None:  # noqa: FBT001  an option's callback
+def _version(value: bool) -> None:
     if value:
         from processor import __version__
 

@@ -43,7 +43,9 @@ def show(
     at: At = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show a contact's row: profile, consents, scores, where it waits and until when, what its caps have left.
+    """Show a contact's row.
+
+    Profile, consents, scores, where it waits and until when, what its caps have left.
 
     Scores and caps are as of the contact's own clock (its latest event or timer), or of --at.
     """
@@ -130,7 +132,7 @@ def _show(found: Seen, topology: Topology) -> None:
     out = console()
 
     def at(ms: int) -> str:
-        return shown(ms, zone) if ms else ""
+        return shown(ms, zone, brief=True) if ms else ""
 
     def put(title: str, columns: list[str], rows: list[tuple[Any, ...]], right: tuple[int, ...] = ()) -> None:
         if rows:

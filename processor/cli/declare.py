@@ -25,7 +25,8 @@ def declare(
 ) -> list[str]:
     """Add what ``source`` declares and ``target`` does not; both are folders of topologies.
 
-    ``channels`` and ``purposes``: what is called otherwise there, old -> new. Returns what was added, in words.
+    ``channels`` and ``purposes``: what is called otherwise there, old -> new. Returns what
+    was added, in words.
     Policies are not added: they are the target's own.
     """
     wanted = _read(source)

@@ -48,7 +48,8 @@ def demo(
 ) -> None:
     """Replay real events: scores, journeys, commands, and why not.
 
-    63,047 events of three shops go through nine programs, with state in RocksDB and no broker. Nothing is sent.
+    63,047 events of three shops go through nine programs, with state in RocksDB and no broker.
+    Nothing is sent.
     """
     from processor.cli import gallery
     from processor.cli.files import failures_explained, finish, told

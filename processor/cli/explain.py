@@ -57,8 +57,8 @@ def explain(
 
     Its decisions in order, each as a sentence.
 
-    With --at everything is as it was known then: what had happened, where the contact waited, and each score with
-    its causes. Read from the record of decisions in the run's output folder.
+    With --at everything is as it was known then: what had happened, where the contact waited, and each score
+    with its causes. Read from the record of decisions in the run's output folder.
     """
     from processor.cli.options import existing_folder, instant, load
     from processor.runtime.explain import decisions_of, state_of
@@ -164,7 +164,7 @@ def _show(
 
     out = console()
     told = [one for one in moments if one.kind not in _QUIET or (one.kind == "stepped" and one.reason)]
-    title = f"{contact}, as of {shown(state.at_ms, zone)} (times of {zone.key})"
+    title = f"{contact}, as of {shown(state.at_ms, zone, brief=True)} (times of {zone.key})"
     out.print(path_table(title, told, zone))
     _show_state(out, state, zone)
     if topology is not None:
@@ -187,7 +187,7 @@ def _show_state(out: Console, state: State, zone: ZoneInfo) -> None:
 
     for name, one in state.scores.items():
         rows = [
-            (shown(cause.at_ms, zone), cause.rule, f"{cause.points:+g}", f"{cause.after:g}")
+            (shown(cause.at_ms, zone, brief=True), cause.rule, f"{cause.points:+g}", f"{cause.after:g}")
             for cause in one.causes[-12:]
         ]
         grade = f", {one.grade}" if one.grade else ""
@@ -197,10 +197,10 @@ def _show_state(out: Console, state: State, zone: ZoneInfo) -> None:
     runs = [
         (
             run.program,
-            shown(run.entered_ms, zone),
+            shown(run.entered_ms, zone, brief=True),
             run.state,
             run.step,
-            shown(run.until_ms, zone) if run.until_ms else "",
+            shown(run.until_ms, zone, brief=True) if run.until_ms else "",
             run.commands,
         )
         for run in state.runs.values()
@@ -209,5 +209,5 @@ def _show_state(out: Console, state: State, zone: ZoneInfo) -> None:
         columns = ["program", "entered", "state", "step", "waits until", "commands"]
         out.print(table("Enrollments", columns, runs, right=(5,)))
     if state.segments:
-        rows = [(name, shown(since, zone)) for name, since in state.segments.items()]
-        out.print(table("Segments", ["segment", "since"], rows))
+        since = [(name, shown(at_ms, zone, brief=True)) for name, at_ms in state.segments.items()]
+        out.print(table("Segments", ["segment", "since"], since))

@@ -1,4 +1,4 @@
-"""A failed scenario, told so that a marketer sees what to change: side by side, as a diff, and the whole path."""
+"""A failed scenario, told so that a marketer sees what to change: side by side, a diff, the whole path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``run``, ``backtest`` and ``demo`` share: sources, progress, and what to say when a run cannot go on."""
+"""What ``run``, ``backtest`` and ``demo`` share: sources, progress, and what can stop a run."""
 
 from __future__ import annotations
 

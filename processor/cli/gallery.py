@@ -49,7 +49,7 @@ class Renames(msgspec.Struct, frozen=True):
 
 
 def folder() -> Path:
-    """Return the gallery's folder: TRAYECTO_GALLERY, or ``topologies`` of the checkout. Raises CommandError (3)."""
+    """Return the gallery: TRAYECTO_GALLERY, or ``topologies`` of the checkout. Raises CommandError (3)."""
     named = os.environ.get("TRAYECTO_GALLERY")
     place = Path(named) if named else Path(__file__).resolve().parents[2] / "topologies"
     if not place.is_dir():
@@ -87,21 +87,24 @@ def blueprint(name: str) -> Blueprint:
 
 
 def _about(path: Path) -> str:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.startswith("description:"):
-            return line.partition(":")[2].strip()
+    for document in _documents(path.read_text(encoding="utf-8")):
+        for key, value in _top(document):
+            if key.text == "description":
+                return " ".join(getattr(value, "text", "").split())
     return ""
 
 
 def renamed_program(text: str, renames: Renames, schema: str) -> str:
     """Return a program's file under its new names. ``schema`` is the path for editors, "" for none."""
+    from processor.language.source import Scalar
+
     edits: list[tuple[Scalar, str]] = []
     for document in _documents(text):
         for key, value in _pairs(document):
             edits += _renamed(key.text, value, renames)
         for key, value in _top(document):
-            if key.text == "program" and _is(value, renames.program[0]):
-                edits.append((value, renames.program[1]))  # type: ignore[arg-type]  _is says it is a scalar
+            if key.text == "program" and isinstance(value, Scalar) and value.text == renames.program[0]:
+                edits.append((value, renames.program[1]))
     return _schema(_edited(text, edits), schema)
 
 
@@ -177,10 +180,6 @@ def _pairs(node: Node) -> Iterator[tuple[Scalar, Node]]:
     elif isinstance(node, Sequence):
         for item in node.items:
             yield from _pairs(item)
-
-
-def _is(node: Node, text: str) -> bool:
-    return getattr(node, "text", None) == text
 
 
 def _edited(text: str, edits: list[tuple[Scalar, str]]) -> str:

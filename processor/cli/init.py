@@ -57,11 +57,11 @@ def init(
     for path in written:
         out.print(f"made {path}", markup=False, soft_wrap=True, style="dim")
     out.print("What to type next:", style="bold")
-    place = shlex.quote(str(folder))
+    place, events = shlex.quote(str(folder)), shlex.quote(str(folder / "events.jsonl"))
     for command in (
         f"trayecto test {place}",
         f"trayecto preview {place} --program welcome",
-        f"trayecto run --topology {place} --events {shlex.quote(str(folder / 'events.jsonl'))} --state state --out out",
+        f"trayecto run --topology {place} --events {events} --state state --out out",
         f"trayecto new abandoned-cart --topology {place}",
     ):
         out.print(f"  {command}", markup=False, soft_wrap=True, style="cyan")

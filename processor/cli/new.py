@@ -48,7 +48,7 @@ def new(
 ) -> None:
     """Copy a program from the gallery, with its scenarios.
 
-    What it needs and the topology lacks (event types, attributes, channels, …) is added to the topology's files;
+    What it needs and the topology lacks (event types, attributes, channels, …) is added to its files;
     policies are not. On a terminal you are asked which of your channels to use for those you do not have.
     """
     from processor.cli import gallery

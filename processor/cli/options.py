@@ -120,7 +120,7 @@ def load(folder: Path) -> Loaded:
 
 
 def instant(text: str | None, zone: ZoneInfo | None = None) -> int | None:
-    """Return a time given on the command line in ms, None for none. Raises CommandError for what is no time."""
+    """Return a time of the command line in ms, None for none. Raises CommandError for what is no time."""
     from processor.core.time import parse_time
 
     if text is None:

@@ -1,4 +1,4 @@
-"""What commands show: tables and JSON on standard output, everything else (progress, errors) on standard error."""
+"""What commands show: results on standard output, all else (progress, errors) on standard error."""
 
 from __future__ import annotations
 
@@ -103,7 +103,9 @@ def show_problems(problems: Iterable[Problem], folder: Path, out: Console | None
 class Bar(Protocol):
     """Told how far long work is: ``done`` of ``total`` (0: not known), and in words (``note``)."""
 
-    def __call__(self, done: int, total: int, note: str) -> None: ...
+    def __call__(self, done: int, total: int, note: str) -> None:
+        """Tell it."""
+        ...
 
 
 @contextmanager
@@ -131,7 +133,7 @@ def progress(what: str) -> Iterator[Bar]:
 
 
 class _Lines:
-    """Progress where nobody watches: a line for each quarter, or for each doubling where the end is not known."""
+    """Progress where nobody watches: a line a quarter, or a doubling where the end is not known."""
 
     def __init__(self, what: str) -> None:
         self._what = what

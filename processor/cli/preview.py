@@ -20,13 +20,12 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "trayecto preview shop --program welcome",
     "trayecto preview shop --program welcome --respond --start '2026-03-02 10:00'",
-    "trayecto preview shop --program abandoned-cart --event 'cart_abandoned {cart_id: \"7\", value: 80}' "
-    "--event '+2d order_completed {value: 80}'",
+    "trayecto preview shop -p hello --event 'signed_up {source: ad}' --event '+2d order_completed'",
     "trayecto preview shop --program welcome --contact anna.yaml --variant split=plain",
 )
 _EVENT = re.compile(
     r"\s*(?:(?P<after>\+\S+)|(?P<at>\d{4}-\S+(?:\s+\d\d:\d\d\S*)?))?\s*(?P<type>[A-Za-z_]\S*)\s*(?P<rest>.*)",
-    re.S,
+    re.DOTALL,
 )
 
 
@@ -46,7 +45,7 @@ def preview(
         typer.Option(
             "--event",
             metavar="TEXT",
-            help="What the contact does: [+1h or a time] type {property: value}. Can be given again and again.",
+            help="What the contact does: [+1h or a time] type {property: value}. Can be repeated.",
         ),
     ] = None,
     respond: Annotated[
@@ -67,8 +66,8 @@ def preview(
 
     In virtual time: what happens when, and what would end each wait.
 
-    Without events the contact does what starts the program and then nothing more, so that each wait ends by its
-    timeout. A contact that is not described consents to everything.
+    Without events the contact does what starts the program and then nothing more, so that each wait ends by
+    its timeout. A contact that is not described consents to everything.
     """
     from processor.cli.options import load
 

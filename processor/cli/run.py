@@ -38,8 +38,8 @@ def run(
 
     Its state is kept in RocksDB; commands and decisions are written to files.
 
-    It can be killed at any point: started again with the same arguments it goes on where it was, and its outputs
-    are those of a run that was never stopped. Without --until time stops at the last event.
+    It can be killed at any point: started again with the same arguments it goes on where it was, and its
+    outputs are those of a run that was never stopped. Without --until time stops at the last event.
     """
     from processor.cli.files import failures_explained, finish, sources, told
     from processor.cli.options import instant, load
@@ -57,7 +57,7 @@ def run(
         state=state,
         out=out,
         until_ms=until_ms,
-        output=format_.value,  # type: ignore[arg-type]  the same two words
+        output="avro" if format_ is Format.AVRO else "jsonl",
         partitions=partitions,
     )
     with failures_explained(), told("events") as tell:
@@ -72,6 +72,7 @@ def run(
             f"Outputs are in {out}, the state is in {state}.", markup=False, soft_wrap=True, style="dim"
         )
         if report.refused:
-            text = f"{sum(report.refused.values()):,} records were refused; {out}/dead-letters.{format_.value} says why."
+            why = f"{out}/dead-letters.{format_.value} says why"
+            text = f"{sum(report.refused.values()):,} records were refused; {why}."
             shown.print(text, markup=False, soft_wrap=True, style="yellow")
     finish(report, "the same command goes on where it was")

@@ -22,8 +22,8 @@ def schema(
 ) -> None:
     """Print or write the JSON Schemas, for editors.
 
-    A YAML file that begins with "# yaml-language-server: $schema=PATH" gets both. Without arguments the names of
-    the schemas are listed.
+    A YAML file that begins with "# yaml-language-server: $schema=PATH" gets both. Without arguments the names
+    of the schemas are listed.
     """
     from processor.cli.output import json_out
     from processor.language.schemas import KINDS, file_name, json_schema, write

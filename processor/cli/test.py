@@ -36,8 +36,8 @@ def test(
 
     Months pass in milliseconds.
 
-    A failed scenario shows what was expected and what came side by side, as a diff, and the contact's whole path;
-    times are on the contact's clock. The exit code is 1 when a scenario fails, or when there is none.
+    A failed scenario shows what was expected and what came side by side, as a diff, and the contact's whole
+    path; times are on the contact's clock. The exit code is 1 when a scenario fails, or when there is none.
     """
     from processor.cli.options import load
     from processor.cli.output import json_out

@@ -1,7 +1,7 @@
-"""A scenario's expectations against what came: which match, which differ, what is missing, what was not asked for.
+"""A scenario's expectations against what came: what matches, differs, is missing, was not asked for.
 
-Commands are compared in order. To say "the second one has another time" instead of "one is missing and one too
-many", both lists are aligned at the least cost first.
+Commands are compared in order. To say "the second one has another time" instead of "one is missing and one
+too many", both lists are aligned at the least cost first.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TEXT_MAX: Final = 60
 
 
 class Pair(msgspec.Struct, frozen=True):
-    """One line of a comparison side by side. ``sign``: "=" as expected, "!" differs, "-" missing, "+" surplus."""
+    """A line of a comparison side by side. ``sign``: "=" as expected, "!" differs, "-" missing, "+" extra."""
 
     sign: str
     expected: str
@@ -34,7 +34,7 @@ class Pair(msgspec.Struct, frozen=True):
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """What did not come as expected. ``about``: commands, held, profile, score, …; ``line`` in the scenario's file."""
+    """What did not come as expected. ``about`` is the scenario's key, ``line`` its place."""
 
     about: str
     expected: str
@@ -180,8 +180,7 @@ def _more(asked: Expected, of: Expected | Command, zone: ZoneInfo) -> str:
         parts.append(f"not before {shown(of.not_before_ms or 0, zone)}")
     if asked.expires_ms is not None:
         parts.append(f"expires {shown(of.expires_ms or 0, zone)}")
-    for name in asked.values or {}:
-        parts.append(f"{name}={values_text((of.values or {}).get(name))}")
+    parts += [f"{name}={values_text((of.values or {}).get(name))}" for name in asked.values or {}]
     return "".join(f"  {part}" for part in parts)
 
 

@@ -1,4 +1,4 @@
-"""Why a contact got, or did not get, what it did: its decisions in order, and how things stood at any instant.
+"""Why a contact got, or did not get, what it did: its decisions, and how things stood at any instant.
 
 Everything is read from the record of decisions that a run leaves; nothing is decided here.
 """

@@ -1,4 +1,4 @@
-"""One contact's path through a program, before anybody walks it: what happens when, and what would end each wait.
+"""One contact's path through a program, before anybody walks it: what happens when, what ends each wait.
 
 Where no events are given, the contact does what starts the program and then nothing more, so that every wait
 ends by its timeout; asked to respond, it does soon whatever a step waits for.
@@ -19,7 +19,7 @@ from processor.core.outputs import Command
 from processor.core.schema import BUILT_IN_EVENTS
 from processor.core.time import DAY_MS, HOUR_MS, date_text, format_time
 from processor.runtime.sentences import Moment, of_decision
-from processor.runtime.simulate import LOOK_AHEAD_MS, Simulation, forced
+from processor.runtime.simulate import LOOK_AHEAD_MS, Simulation, consent_event, forced
 
 __all__ = ["CONTACT", "Doing", "Person", "Preview", "preview", "sample", "waits_for"]
 
@@ -141,13 +141,7 @@ def _begin(topology: Topology, person: Person, start_ms: int) -> Simulation:
     if consents is None:
         consents = tuple(name for name, purpose in topology.purposes.items() if purpose.consent)
     for consent in consents:
-        purpose, _, channel = consent.partition("/")
-        _publish(
-            world,
-            "consent_granted",
-            before_ms,
-            {"purpose": purpose, **({"channel": channel} if channel else {})},
-        )
+        _publish(world, "consent_granted", before_ms, consent_event(consent))
     for name in person.lists:
         _publish(world, "list_joined", before_ms, {"list": name})
     world.move(start_ms)
@@ -217,7 +211,7 @@ def _by_hand(topology: Topology, program: Program) -> Topology:
 
 
 def _respond(world: Simulation, program: str) -> None:
-    """Do what the program waits for, an hour after it begins to wait, until it waits for nothing of the kind."""
+    """Do what the program waits for, an hour after it begins to wait, until nothing is waited for."""
     tried: set[tuple[str, int]] = set()
     for _ in range(_RESPONSES_MAX):
         step = _listening(world, program, tried)

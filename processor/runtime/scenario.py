@@ -20,13 +20,12 @@ from processor.runtime.expectations import (
     Pair,
     aligned_commands,
     aligned_held,
-    shown,
     unequal,
     values_text,
 )
 from processor.runtime.explain import state_of
 from processor.runtime.sentences import Moment, of_decision
-from processor.runtime.simulate import LOOK_AHEAD_MS, Simulation, forced
+from processor.runtime.simulate import LOOK_AHEAD_MS, Simulation, consent_event, forced
 
 __all__ = ["Result", "given_facts", "run_scenario"]
 
@@ -36,8 +35,8 @@ _HELD_KINDS = frozenset({"held", "suppressed"})
 class Result(msgspec.Struct, frozen=True):
     """What came of a scenario.
 
-    ``commands`` and ``held`` are side by side, expected and got; ``differences`` are all there are, empty when
-    it passed. ``path`` is everything that was decided about the contact; ``zone`` the contact's at the end.
+    ``commands`` and ``held`` are side by side, expected and got; ``differences`` are all there are, empty
+    when it passed. ``path`` is everything that was decided; ``zone`` the contact's at the end.
     """
 
     scenario: Scenario
@@ -57,9 +56,9 @@ class Result(msgspec.Struct, frozen=True):
 def run_scenario(topology: Topology, scenario: Scenario) -> Result:
     """Run a scenario over a topology.
 
-    All programs of the topology run, as they would. Commands and held sends are compared for the program beside
-    which the scenario stands, and for those that its expectations name, so that a new program does not break the
-    scenarios of others.
+    All programs of the topology run, as they would. Commands and held sends are compared for the program
+    beside which the scenario stands, and for those that its expectations name, so that a new program does not
+    break the scenarios of others.
     """
     world = Simulation(forced(topology, scenario.variants, holdout=scenario.holdout))
     programs = _programs(scenario)
@@ -91,9 +90,7 @@ def given_facts(scenario: Scenario) -> list[tuple[str, dict[str, Any]]]:
     """The built-in events that make true what a scenario says of its contact."""
     profile = {**scenario.profile, **({"tz": scenario.tz} if scenario.tz else {})}
     facts: list[tuple[str, dict[str, Any]]] = [("profile_updated", profile)] if profile else []
-    for consent in scenario.consents:
-        purpose, _, channel = consent.partition("/")
-        facts.append(("consent_granted", {"purpose": purpose, **({"channel": channel} if channel else {})}))
+    facts += [("consent_granted", consent_event(consent)) for consent in scenario.consents]
     facts += [("list_joined", {"list": name}) for name in scenario.lists]
     return facts
 
@@ -192,8 +189,3 @@ def _ending(world: Simulation, row: Row, program: str) -> tuple[str, ...]:
     elif last.state in {"exited", "goal"}:
         words += [of_last[-1].reason]
     return tuple(dict.fromkeys(word for word in words if word))
-
-
-def describe_end(result: Result) -> str:
-    """When the virtual time stopped, on the contact's clock."""
-    return shown(result.end_ms, result.zone)

@@ -89,7 +89,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
     "goal": {"condition": "its condition holds"},
     "observed_out": {"window_closed": "its time was up"},
 }
-"""kind -> reason -> what it means. Reasons that people write themselves (an exit's, a branch's) are not here."""
+"""kind -> reason -> what it means. Reasons that people write (an exit's, a branch's) are not here."""
 
 TONES: Final[Mapping[str, str]] = {
     "commanded": "green",
@@ -234,31 +234,36 @@ def _late(moment: Moment, show: Callable[[int], str]) -> str:
     return f"event {moment.detail.get('event')} came{how} late; it acts now and counts at its own time"
 
 
+def _words(say: Callable[[Moment], str]) -> Callable[[Moment, Callable[[int], str]], str]:
+    """A sentence without a time in it."""
+    return lambda moment, _: say(moment)
+
+
 _SENTENCES: Final[Mapping[str, Callable[[Moment, Callable[[int], str]], str]]] = {
     "scored": _scored,
     "graded": _graded,
-    "segment_entered": lambda m, show: f"came into the segment {m.reason}",
-    "segment_left": lambda m, show: f"left the segment {m.reason}",
+    "segment_entered": _words(lambda m: f"came into the segment {m.reason}"),
+    "segment_left": _words(lambda m: f"left the segment {m.reason}"),
     "entered": _entered,
-    "not_entered": lambda m, show: f"not entered: {_reason(m)}",
-    "holdout": lambda m, show: _reason(m),
+    "not_entered": _words(lambda m: f"not entered: {_reason(m)}"),
+    "holdout": _words(_reason),
     "stepped": _stepped,
     "waiting": _waiting,
-    "split": lambda m, show: f"{m.step}: the variant is {m.reason}",
+    "split": _words(lambda m: f"{m.step}: the variant is {m.reason}"),
     "held": _held,
     "suppressed": _suppressed,
     "commanded": _commanded,
-    "timed_out": lambda m, show: f"{m.step}: it did not come in time",
-    "heard": lambda m, show: f"{m.step}: it came",
-    "goal": lambda m, show: f"reached the goal: {_reason(m)}",
+    "timed_out": _words(lambda m: f"{m.step}: it did not come in time"),
+    "heard": _words(lambda m: f"{m.step}: it came"),
+    "goal": _words(lambda m: f"reached the goal: {_reason(m)}"),
     "exited": _exited,
-    "completed": lambda m, show: "ran the last step",
-    "observed_out": lambda m, show: f"did not reach the goal: {_reason(m)}",
-    "merged": lambda m, show: _reason(m),
-    "forwarded": lambda m, show: f"event {m.detail.get('event')} went on to {m.detail.get('to')}",
-    "clamped": lambda m, show: f"event {m.detail.get('event')} claimed a time ahead of its log; set back",
+    "completed": _words(lambda _: "ran the last step"),
+    "observed_out": _words(lambda m: f"did not reach the goal: {_reason(m)}"),
+    "merged": _words(_reason),
+    "forwarded": _words(lambda m: f"event {m.detail.get('event')} went on to {m.detail.get('to')}"),
+    "clamped": _words(lambda m: f"event {m.detail.get('event')} claimed a time ahead of its log; set back"),
     "late": _late,
-    "quarantined": lambda m, show: f"a timer failed and is stopped for a look: {m.reason}",
-    "duplicate": lambda m, show: f"event {m.detail.get('event')} had come before and was dropped",
-    "limit": lambda m, show: _reason(m),
+    "quarantined": _words(lambda m: f"a timer failed and is stopped for a look: {m.reason}"),
+    "duplicate": _words(lambda m: f"event {m.detail.get('event')} had come before and was dropped"),
+    "limit": _words(_reason),
 }

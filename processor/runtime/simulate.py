@@ -1,4 +1,4 @@
-"""Programs in virtual time: events are fed at their instants, and time moves as far as somebody wants to look.
+"""Programs in virtual time: events are fed at their instants, and time moves as far as anybody asks.
 
 The shell of scenario tests and previews. It drives the same core by the same driver as every other shell, on
 one partition in memory, so what it shows is what a run does.
@@ -24,7 +24,7 @@ from processor.core.turn import NEVER_MS
 from processor.runtime.driver import Driver, Failure
 from processor.store.memory import MemoryStore
 
-__all__ = ["LOOK_AHEAD_MS", "Simulation", "forced"]
+__all__ = ["LOOK_AHEAD_MS", "Simulation", "consent_event", "forced"]
 
 LOOK_AHEAD_MS: Final = 400 * DAY_MS  # how far time runs after the last event while something waits
 _TURNS_MAX: Final = 100_000  # of the clock in one settling; beyond it something turns in place
@@ -101,10 +101,9 @@ class Simulation:
                 found.append(enrollment.due_ms)
                 found.extend(track.due_ms for track in enrollment.tracks)
         for timer in row.timers:
-            program = timer.name.partition("/")[0]
-            if timer.kind == "look" or (timer.kind in _BY_TIME and (inside or kinds & _BY_TIME)):
-                found.append(timer.due_ms)
-            elif timer.kind in {"date", "idle"} and program in wanted:
+            starts = timer.kind in {"date", "idle"} and timer.name.partition("/")[0] in wanted
+            looks = timer.kind in _BY_TIME and (inside or kinds & _BY_TIME)
+            if timer.kind == "look" or starts or looks:
                 found.append(timer.due_ms)
         if "schedule" in kinds:
             schedules = self._driver.partitions[0].shared.schedules
@@ -126,6 +125,12 @@ class Simulation:
         self.failures += taken.failures
         self._store.commit(taken.changes, b"")
         self._driver.committed()
+
+
+def consent_event(consent: str) -> dict[str, str]:
+    """The properties of the event that grants ``purpose`` or ``purpose/channel``."""
+    purpose, _, channel = consent.partition("/")
+    return {"purpose": purpose, "channel": channel} if channel else {"purpose": purpose}
 
 
 def forced(
