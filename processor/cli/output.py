@@ -85,6 +85,7 @@ def _cell(value: Any) -> str:
 
 def show_problems(problems: Iterable[Problem], folder: Path, out: Console | None = None) -> None:
     """Show what is wrong with files: place, rule, what is wrong, what to write. Default: standard error."""
+    from rich.padding import Padding
     from rich.text import Text
 
     out = out or errors()
@@ -95,9 +96,9 @@ def show_problems(problems: Iterable[Problem], folder: Path, out: Console | None
         text.append(problem.severity, style="red" if problem.severity == "error" else "yellow")
         text.append(f" {problem.rule}", style="dim")
         out.print(text, soft_wrap=True)
-        out.print(Text(f"  {problem.message}"))
+        out.print(Padding(Text(problem.message), (0, 0, 0, 2)))
         if problem.fix:
-            out.print(Text(f"  {problem.fix}", style="green"))
+            out.print(Padding(Text(problem.fix, style="green"), (0, 0, 0, 2)))
 
 
 class Bar(Protocol):

@@ -35,8 +35,8 @@ standard error. Colours are shown on a terminal only, and never with `NO_COLOR`.
 ## Settings
 
 An option is taken from the command line; else from its variable, where it has one (below); else from
-`trayecto.toml` in the current folder, or the file that `TRAYECTO_CONFIG` names. Keys at its top are for every command,
-those in a table for that one:
+`trayecto.toml` in the current folder, or the file that `TRAYECTO_CONFIG` names. Keys at its top are for every
+command, those in a table for that one:
 
 ```toml
 topology = "shop"
