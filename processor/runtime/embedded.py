@@ -15,7 +15,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -27,7 +27,7 @@ from processor.core.model import Topology
 from processor.runtime.position import STDIN, Position, RunError, check_sources, check_topology
 from processor.runtime.replay import CHUNK_RECORDS, Progress, Replay, wall_clock
 from processor.runtime.summary import RunReport
-from processor.store import RocksStore, open_rocks
+from processor.store import RocksStore, StateError, open_rocks
 
 __all__ = ["PARTITIONS", "RunOptions", "run"]
 
@@ -83,32 +83,41 @@ def run(options: RunOptions, on_progress: Callable[[Progress], None] | None = No
     """
     if options.sources.count(STDIN) > 1:
         raise RunError("standard input is given twice: give - once")
-    topology = options.topology
-    store = open_rocks(options.state, partitions=options.partitions, sync=False, topology=topology.digest)
+    with (
+        _open_state(options) as store,
+        OutputFolder(options.out, options.output, sync=options.sync) as out,
+        _locked(options.out),
+        _stoppable(enabled=options.signals) as stopped,
+        _few_collections(),
+    ):
+        replay = Replay(
+            options.topology,
+            store,
+            out,
+            _opened(options, store, out),
+            until_ms=options.until_ms,
+            chunk_records=options.chunk_records,
+            rows_held_max=options.rows_held_max,
+            now=options.now,
+            hook=options.hook,
+            stopped=stopped,
+            on_progress=on_progress,
+        )
+        return replay.run(options.sources)
+
+
+@contextmanager
+def _open_state(options: RunOptions) -> Iterator[RocksStore]:
+    store = open_rocks(
+        options.state, partitions=options.partitions, sync=False, topology=options.topology.digest
+    )
     try:
-        with (
-            OutputFolder(options.out, options.output, sync=options.sync) as out,
-            _locked(options.out),
-            _stoppable(enabled=options.signals) as stopped,
-            _few_collections(),
-        ):
-            position = _opened(options, store, out)
-            replay = Replay(
-                topology,
-                store,
-                out,
-                position,
-                until_ms=options.until_ms,
-                chunk_records=options.chunk_records,
-                rows_held_max=options.rows_held_max,
-                now=options.now,
-                hook=options.hook,
-                stopped=stopped,
-                on_progress=on_progress,
-            )
-            return replay.run(options.sources)
-    finally:
-        store.close()
+        yield store
+    except BaseException:
+        with suppress(StateError):  # what went wrong first is what to say
+            store.close()
+        raise
+    store.close()
 
 
 def _opened(options: RunOptions, store: RocksStore, out: OutputFolder) -> Position:

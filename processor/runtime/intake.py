@@ -14,7 +14,7 @@ from __future__ import annotations
 import select
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 from zlib import crc32
 
@@ -159,7 +159,7 @@ def _of_stream(
         raise torn
 
 
-def checksum_of(records: Batch, before: int = 0) -> int:
+def checksum_of(records: Sequence[tuple[int, Raw]], before: int = 0) -> int:
     """Carry a checksum on over records; it does not depend on how they are cut."""
     for number, raw in records:
         before = crc32(_bytes(raw), crc32(b"%d " % number, before))
