@@ -118,15 +118,21 @@ def test_what_the_core_fails_on_is_a_dead_letter_in_its_place(tmp_path, monkeypa
     monkeypatch.setattr(driver, "advance", advance)
     content = lines(views(7)).splitlines()
     content[3:3] = [b"no json"]
+    content.append(b"no json")
     log = tmp_path / "log.jsonl"
     log.write_bytes(b"\n".join(content))
     report = run_here(tmp_path, log)
     letters = dead_letters(tmp_path)
-    assert [(d["reason"], d["line"]) for d in letters] == [("failed", 3), ("not_json", 4), ("failed", 7)]
+    assert [(d["reason"], d["line"]) for d in letters] == [
+        ("failed", 3),
+        ("not_json", 4),
+        ("failed", 7),
+        ("not_json", 9),
+    ]
     assert letters[0]["raw"] == content[2].decode()
     assert "secret" not in str(letters[0]["message"])
     assert "RuntimeError" in str(letters[0]["message"])
-    assert (report.events, report.applied, report.failures) == (8, 5, 2)
+    assert (report.events, report.applied, report.failures) == (9, 5, 2)
 
 
 # --- time

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from processor.codec.readers import Raw, SourceError, open_source
+from processor.codec.readers import Raw, Source, SourceError, open_source
 from processor.runtime.intake import checksum_of, chunks
 from processor.runtime.position import Position, RunError, is_stream, mark_of
 
@@ -51,9 +51,13 @@ def test_what_comes_before_a_tear_is_given_out_first(tmp_path):
     whole = gzip.compress(data)
     log.write_bytes(whole[: len(whole) // 2])
     seen: list[Raw] = []
-    with open_source(log) as source, pytest.raises(SourceError):
+
+    def read_all(source: Source) -> None:
         for chunk in chunks(source, str(log), position(), 700, lambda: False, early=True):
-            seen += [raw for _, raw in chunk.records]
+            seen.extend(raw for _, raw in chunk.records)
+
+    with open_source(log) as source, pytest.raises(SourceError):
+        read_all(source)
     assert len(seen) % 700 != 0  # the last chunk, too
     assert len(seen) > 5_000
     assert seen == data.splitlines()[: len(seen)]
