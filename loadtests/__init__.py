@@ -1,1 +1,1 @@
-"""Load tests: workloads, what they are measured against, and recorded results. Run ``python -m loadtests``."""
+"""Load tests: workloads, measurements, recorded results. Run ``python -m loadtests``."""

@@ -36,7 +36,7 @@ ZONES = ["Europe/London", "Europe/Berlin", "America/Mexico_City", "America/New_Y
 
 def _lines(rng: random.Random) -> list[dict[str, Any]]:
     return [
-        {"sku": f"sku-{rng.randrange(5000):05}", "quantity": rng.randrange(1, 4), "price": rng.randrange(5, 90)}
+        {"sku": f"sku-{rng.randrange(5000):05}", "quantity": rng.randrange(1, 4), "price": rng.randrange(90)}
         for _ in range(3)
     ]
 
@@ -61,7 +61,8 @@ def _properties(kind: str, rng: random.Random, number: int) -> dict[str, Any]:
             link = f"https://shop.example/c/{session}?utm_source=mail&utm_campaign={template}"
             return {"template": template, "message": message, "link": link, "session": session}
         case "downloaded":
-            return {"asset": "whitepaper", "url": "/assets/whitepaper.pdf", "agent": AGENT, "session": session}
+            url = "/assets/whitepaper.pdf"
+            return {"asset": "whitepaper", "url": url, "agent": AGENT, "session": session}
         case "cart_abandoned":
             return {
                 "cart_id": f"cart-{number}",

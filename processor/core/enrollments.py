@@ -8,6 +8,7 @@ from processor.core.lifecycle import (
     ACTIVE,
     ENDED,
     LISTENING,
+    OBSERVED,
     PENDING,
     READY,
     move_enrollment,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from processor.core.rows import Enrollment, Track
     from processor.core.turn import Turn
 
-__all__ = ["STEPS_PER_TURN_MAX", "end", "fire", "hear", "look", "look_at", "record", "run"]
+__all__ = ["STEPS_PER_TURN_MAX", "end", "fire", "hear", "look", "look_at", "record", "remove", "run"]
 
 STEPS_PER_TURN_MAX: Final = 1_000  # beyond it the enrollment ends, recorded ("exited", "runaway")
 _NOTHING: Final[dict[str, Any]] = {}
@@ -127,7 +128,7 @@ _DECISION_OF_SIGNAL: Final = {
 def end(turn: Turn, enrollment: Enrollment, signal: str, reason: str, step: str = "") -> None:
     """End an enrollment; it leaves the row at the end of the turn, what re-entry needs of it stays."""
     at = step or (enrollment.tracks[0].step if enrollment.tracks else "")
-    was_active = enrollment.state == ACTIVE
+    tell = enrollment.state == ACTIVE or (enrollment.state == OBSERVED and signal == "goal")
     move_enrollment(enrollment, signal)
     if signal != "complete":
         record(turn, _DECISION_OF_SIGNAL[signal], enrollment, at, reason)
@@ -140,10 +141,17 @@ def end(turn: Turn, enrollment: Enrollment, signal: str, reason: str, step: str 
         past.keys[enrollment.key] = turn.now_ms
     turn.retimed = True
     turn.stale.update(turn.topology.segments_by_program)
-    if was_active:
+    if tell:
         kind = {"goal": "goal", "exit": "exited", "complete": "completed"}.get(signal)
         if kind is not None:
             turn.derived.append(("program_ended", {"program": enrollment.program, "reason": kind}))
+
+
+def remove(turn: Turn, program: str) -> None:
+    """Somebody takes the contact out of a program by hand."""
+    for enrollment in turn.row.enrollments:
+        if enrollment.program == program and enrollment.state != ENDED:
+            end(turn, enrollment, "exit", "removed")
 
 
 def hear(turn: Turn, program: Program, enrollment: Enrollment) -> None:
@@ -228,7 +236,7 @@ def fire(turn: Turn, program: Program, enrollment: Enrollment) -> None:
         enrollment.due_ms = 0
         turn.retimed = True
         if enrollment.state in {ACTIVE, PENDING}:
-            end(turn, enrollment, "exit", "after")
+            end(turn, enrollment, "exit", next(way.reason for way in program.exits if way.after_ms))
         else:
             end(turn, enrollment, "window_closed", "window_closed")
         return

@@ -14,18 +14,17 @@ comes later; and the row that stays takes it in. Rules of merging:
 
 from __future__ import annotations
 
-from itertools import zip_longest
-from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from processor.core.events import Message
+from processor.core.history import merge
 from processor.core.lifecycle import ENDED, PENDING
 from processor.core.outputs import Decision
-from processor.core.rows import ENROLLMENTS_MAX, PAST_KEYS_MAX, SENT_MAX, SERIES_TIMES_MAX, Row
+from processor.core.rows import ENROLLMENTS_MAX, PAST_KEYS_MAX, SENT_MAX, Row
 from processor.core.scoring import add_points, decayed
 
 if TYPE_CHECKING:
-    from processor.core.rows import Memory, Profile, Series
+    from processor.core.rows import Memory, Profile
     from processor.core.turn import Turn
 
 __all__ = ["HOPS_MAX", "arrive", "ask_to_depart", "depart"]
@@ -41,7 +40,10 @@ def ask_to_depart(turn: Turn) -> None:
 
 
 def depart(turn: Turn, message: Message) -> None:
-    """Send this row to the contact it becomes, and leave an alias. A row that has already gone passes it on."""
+    """Send this row to the contact it becomes, and leave an alias.
+
+    A row that has gone already passes the request on.
+    """
     to = message.body["to"]
     row = turn.row
     if to in {turn.contact_id, row.alias}:
@@ -79,7 +81,7 @@ def arrive(turn: Turn, message: Message) -> None:
     row.clock_ms = turn.now_ms
     row.active_ms = max(row.active_ms, other.active_ms)
     _merge_profile(row.profile, other.profile)
-    _merge_history(row.history, other.history)
+    merge(row.history, other.history)
     for name, score in other.scores.items():
         model = turn.topology.scores.get(name)
         if model is not None:
@@ -118,26 +120,6 @@ def _merge_profile(mine: Profile, theirs: Profile) -> None:
             mine.consents[key] = answer
     for name, since in theirs.lists.items():
         mine.lists[name] = min(since, mine.lists.get(name, since))
-
-
-def _merge_history(mine: dict[str, Series], theirs: dict[str, Series]) -> None:
-    for key, series in theirs.items():
-        own = mine.get(key)
-        if own is None:
-            mine[key] = series
-            continue
-        own.total += series.total
-        own.first_ms = min(own.first_ms, series.first_ms)
-        own.last_ms = max(own.last_ms, series.last_ms)
-        if not own.times and not series.times:  # sums over everything: [sum, how many]
-            own.values = [a + b for a, b in zip_longest(own.values, series.values, fillvalue=0.0)]
-            continue
-        pairs = len(own.values) == len(own.times) and len(series.values) == len(series.times)
-        times = [*own.times, *series.times]
-        values = [*own.values, *series.values] if pairs else [0.0] * len(times)
-        both = sorted(zip(times, values, strict=True), key=itemgetter(0))[-SERIES_TIMES_MAX:]
-        own.times = [at for at, _ in both]
-        own.values = [value for _, value in both] if pairs else []
 
 
 def _merge_memory(mine: Memory, theirs: Memory) -> None:

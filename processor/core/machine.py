@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from processor.core.enrollments import end, fire, hear, look, run
+from processor.core.enrollments import end, fire, hear, look, remove, run
 from processor.core.entries import consider, granted
 from processor.core.events import Due, Event, Message
 from processor.core.history import record as record_history
@@ -107,6 +107,8 @@ def _event(turn: Turn, event: Event, watermark_ms: int) -> None:
             return
         row.recent = (recent + fingerprint)[-RECENT_MAX * _FINGERPRINT_BYTES :]
     clock_ms = row.clock_ms
+    if not clock_ms:
+        turn.stale.update(turn.topology.segments)  # some hold for a contact of whom nothing is known
     if occurred_ms > clock_ms:
         row.clock_ms = now_ms = occurred_ms
     else:
@@ -140,6 +142,8 @@ def _apply(turn: Turn, event_type: str, props: dict[str, Any]) -> None:
             arm_dates(turn)
     elif event_type == "contact_identified":
         ask_to_depart(turn)
+    elif event_type == "contact_removed":
+        remove(turn, props["program"])
     reaction = topology.reactions.get(event_type)
     if reaction is None:
         return

@@ -126,7 +126,7 @@ class Audience(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One way into a program. ``kind``: event, segment, score, grade, date, inactive, schedule, hand, program.
+    """One way into a program, by ``kind``: event, segment, score, grade, date, inactive, schedule, hand, ...
 
     ``event`` is the (real or derived) event type that triggers it; date and inactive entries are timers of
     the contact, schedule entries are sweeps.
@@ -151,7 +151,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Goal(msgspec.Struct, frozen=True):
-    """What the program is for: one of ``events`` that passes ``when``, or a ``condition``, ``within_ms`` of entry."""
+    """One of ``events`` that passes ``when``, or a ``condition``, within ``within_ms`` of entry."""
 
     events: tuple[str, ...]
     when: Fn | None
@@ -160,7 +160,7 @@ class Goal(msgspec.Struct, frozen=True):
 
 
 class Exit(msgspec.Struct, frozen=True):
-    """A way out. ``events`` with ``when``, or a ``condition`` looked at after every input, or ``after_ms``."""
+    """A way out: ``events`` with ``when``, or a ``condition`` looked at after any input, or ``after_ms``."""
 
     reason: str
     events: tuple[str, ...] = ()
@@ -239,7 +239,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Purpose(msgspec.Struct, frozen=True):
-    """``consent``: required or not. A transactional purpose is free of consent, caps, quiet hours, holdouts."""
+    """What consent is for. A transactional purpose is free of it, and of caps, quiet hours and holdouts."""
 
     name: str
     consent: bool

@@ -91,7 +91,7 @@ def _free_at(turn: Turn, cap: Cap) -> int:
 
 
 def remember_send(turn: Turn, purpose: Purpose, channel: Channel) -> None:
-    """Count a send toward the caps. Sends older than the longest cap are let go, then the oldest of SENT_MAX."""
+    """Count a send toward the caps; what is older than the longest cap, or beyond SENT_MAX, is let go."""
     caps = turn.topology.policies.caps
     if channel.kind != "message" or purpose.transactional or not caps:
         return

@@ -29,7 +29,8 @@ class Turn(msgspec.Struct, gc=False):
     one (a segment entered, a score threshold reached) as (type, properties). ``stale`` collects the names of
     segments to look at again, ``redated`` those of date attributes whose timers have to be set anew.
     ``occurred_ms`` is when the event occurred, ``now_ms`` or earlier when it came late. ``retimed`` says that
-    the row's earliest due instant has to be found again, ``shared_changed`` that the shared row was written to.
+    the row's earliest due instant has to be found again, ``shared_changed`` that the
+    shared row was written to.
     """
 
     topology: Topology

@@ -266,7 +266,14 @@ def _alert(site: Site) -> Node:
         fix = f"write one of {listed(people)}" if people else "declare a channel of kind alert or task"
         site.wrong("alert", "wrong-channel", message, fix)
     text = site.text("message")
-    return Alert(id=site.id, next=site.next, channel=site["alert"], message=text.fn, text=text.text)
+    return Alert(
+        id=site.id,
+        next=site.next,
+        channel=site["alert"],
+        message=text.fn,
+        text=text.text,
+        purpose=site.purpose,
+    )
 
 
 def _route(site: Site) -> Node:
@@ -277,6 +284,7 @@ def _route(site: Site) -> Node:
         team=site["route"],
         because=because.fn if because else None,
         text=because.text if because else "",
+        purpose=site.purpose,
     )
 
 

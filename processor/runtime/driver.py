@@ -374,7 +374,7 @@ class Driver:
         return len(self._failures)
 
     def waiting(self) -> tuple[int, int]:
-        """How many contacts wait for a timer, and the earliest instant (NEVER_MS for none); after a commit."""
+        """How many contacts wait for a timer after a commit, and the earliest instant (NEVER_MS: none)."""
         count = 0
         for partition in self.partitions:
             after: tuple[int, str] | None = None

@@ -28,7 +28,7 @@ def everything() -> Topology:
     return load_topology(Path(__file__).parents[1] / "fixtures" / "everything").topology
 
 
-def _properties(kind: str) -> st.SearchStrategy[dict[str, Any]]:
+def _properties(kind: str) -> st.SearchStrategy[Any]:
     carts = st.sampled_from(["k1", "k2"])
     values = st.integers(0, 200) | st.floats(0, 200, allow_nan=False)
     templates = st.sampled_from(["cart-reminder", "nurture", "digest"])
@@ -43,7 +43,7 @@ def _properties(kind: str) -> st.SearchStrategy[dict[str, Any]]:
             "tier": st.sampled_from(["gold", "tin"]),
         },
     )
-    return {
+    strategies: dict[str, st.SearchStrategy[Any]] = {
         "page_viewed": st.fixed_dictionaries(
             {"url": st.sampled_from(["/", "/pricing"])}, optional={"seconds": st.integers(0, 90)}
         ),
@@ -59,7 +59,8 @@ def _properties(kind: str) -> st.SearchStrategy[dict[str, Any]]:
         "list_left": st.just({"list": "vip"}),
         "contact_added": st.just({"program": "handoff"}),
         "contact_identified": st.sampled_from([{"anonymous_id": "anon-1"}, {"anonymous_id": "anon-2"}]),
-    }[kind]
+    }
+    return strategies[kind]
 
 
 KINDS = [
@@ -109,9 +110,11 @@ def _known(known: bool) -> list[Event]:
     """Contacts that have said who and where they are, and yes; or nothing of it."""
     events: list[Event] = []
     if known:
-        for contact, zone in zip(CONTACTS, ["Europe/London", "America/Mexico_City", "Asia/Kathmandu"], strict=False):
+        zones = ["Europe/London", "America/Mexico_City", "Asia/Kathmandu"]
+        for contact, zone in zip(CONTACTS, zones, strict=False):
             profile = {"email": f"{contact}@b.example", "tz": zone, "birthday": "1990-04-03"}
-            for kind, properties in (("profile_updated", profile), ("consent_granted", {"purpose": "marketing"})):
+            consent = {"purpose": "marketing"}
+            for kind, properties in (("profile_updated", profile), ("consent_granted", consent)):
                 name = f"{kind}-{contact}"
                 events.append(Event(name, contact, kind, START_MS, properties, fingerprint(name)))
     return events

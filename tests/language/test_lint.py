@@ -108,7 +108,7 @@ CASES = [
     ("wait-without-end", "steps:\n  - wait_until: days_until(profile.trial_ends) <= 3", True),
     ("wait-without-end", "steps:\n  - wait_until: score.engagement >= 50\n    timeout: 3d", False),
     # A clock time that it is already lasts no time, so such a loop sends many times at once.
-    ("resend-loop", 'steps:\n  - repeat:\n      times: 3\n      steps: [{wait: {at: "09:00"}}, {send: push, template: a}]', True),
+    ("resend-loop", 'steps:\n  - repeat:\n      times: 3\n      steps: [{wait: {at: "09:00"}}, {send: push, template: a}]', False),
     ("resend-loop", "steps:\n  - repeat:\n      times: 3\n      steps: [{wait: 1d}, {send: push, template: a}]", False),
     ("resend-loop", "steps:\n  - id: a\n    send: push\n    template: a\n  - goto: a", True),
     ("resend-loop", "steps:\n  - id: a\n    send: push\n    template: a\n  - wait_for: email_clicked\n    timeout: 1d\n  - goto: a", False),

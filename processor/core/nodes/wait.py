@@ -112,7 +112,10 @@ class WaitTo(Node, frozen=True, kw_only=True):
 
 
 class WaitClock(Node, frozen=True, kw_only=True):
-    """Wait until a local time of day, on one of the weekdays (None: any). Zone None is the contact's."""
+    """Wait until a local time of day, on one of the weekdays (None: any). Zone None is the contact's.
+
+    Who arrives at that very time goes on at once, but not in a later round of a loop: that is another day.
+    """
 
     kind: ClassVar[str] = "wait"
     at_minutes: int
@@ -121,7 +124,9 @@ class WaitClock(Node, frozen=True, kw_only=True):
 
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """Set the timer, or go on when it is that very minute."""
-        due_ms = next_clock(turn.now_ms, self.at_minutes, self.zone or zone_of(turn), self.weekdays)
+        again = self.looped and enrollment.visits is not None and enrollment.visits.get(self.id, 1) > 1
+        after_ms = turn.now_ms + again
+        due_ms = next_clock(after_ms, self.at_minutes, self.zone or zone_of(turn), self.weekdays)
         if due_ms <= turn.now_ms:
             return self.next
         _wait_until(turn, enrollment, track, self.id, due_ms)

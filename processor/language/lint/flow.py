@@ -53,10 +53,11 @@ def reached(program: Program) -> set[str]:
 def instant_edges(program: Program, node: Node) -> list[str]:
     """Return the ids of the steps that can follow without time passing.
 
-    A wait until a clock time or a date lasts no time where it is that very time, and a wait for a condition
-    none where it holds; only a duration, an event that has to come, or a timeout is sure to take time.
+    A wait until a clock time lasts no time where it is that very time (but in a loop it does from the second
+    round on), nor does one until a date that is there, or for a condition that holds; a duration, an event
+    that has to come, or a timeout is sure to take time.
     """
-    if isinstance(node, Wait):
+    if isinstance(node, Wait) or (isinstance(node, WaitClock) and node.looped):
         return []
     if isinstance(node, WaitFor):
         if node.condition is None:
