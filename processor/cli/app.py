@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -90,13 +91,14 @@ def root(
     ] = False,
 ) -> None:
     """Run marketing programs over a log of events: every decision is a function of what the log holds."""
-    ctx.default_map = settings(list(getattr(ctx.command, "commands", {})))
+    ctx.default_map = settings(getattr(ctx.command, "commands", {}))
 
 
-def settings(commands: list[str]) -> dict[str, Any]:
+def settings(commands: Mapping[str, Any]) -> dict[str, Any]:
     """Read ``trayecto.toml`` (or the file that TRAYECTO_CONFIG names) as defaults for each command.
 
-    Keys at the top are for every command, those in a table ``[run]`` for that one.
+    Keys at the top are for every command, those in a table ``[run]`` for that one, those in ``[contact]`` for
+    every command under it.
 
     Raises:
         CommandError: the file cannot be read.
@@ -115,9 +117,10 @@ def settings(commands: list[str]) -> dict[str, Any]:
         raise CommandError(f"{path} cannot be read: {error}", "mend it: it is a TOML file") from None
     shared = {_option(key): value for key, value in found.items() if not isinstance(value, dict)}
     made: dict[str, Any] = {}
-    for command in commands:
-        own = found.get(command, {})
-        made[command] = {**shared, **{_option(key): value for key, value in own.items()}}
+    for name, command in commands.items():
+        own = {**shared, **{_option(key): value for key, value in found.get(name, {}).items()}}
+        below = getattr(command, "commands", None)
+        made[name] = dict.fromkeys(below, own) if below else own
     return made
 
 

@@ -40,6 +40,7 @@ def failure(result: Result) -> Iterator[RenderableType]:
             yield Text(f"{difference.about}, line {difference.line}:", style="bold")
             yield Text(f"- {difference.expected}", style="red")
             yield Text(f"+ {difference.got}", style="green")
+            yield Text()
     yield path_table(f"the whole path, until {shown(result.end_ms, result.zone)}", result.path, result.zone)
 
 

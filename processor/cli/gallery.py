@@ -136,6 +136,8 @@ def renamed_scenarios(text: str, renames: Renames, schema: str) -> str:
                             edits.append((name, renames.channels[name.text]))
             elif key.text == "contact":
                 edits += _consents(value, renames)
+            elif key.text == "events":
+                edits += _answers(value, renames)
     return _schema(_edited(text, edits), schema)
 
 
@@ -154,6 +156,19 @@ def _consents(contact: Node, renames: Renames) -> Iterator[tuple[Scalar, str]]:
                     )
                     if made != item.text:
                         yield item, made
+
+
+def _answers(events: Node, renames: Renames) -> Iterator[tuple[Scalar, str]]:
+    """The purposes and channels in events that grant or withdraw consent."""
+    from processor.language.source import Scalar, Sequence
+
+    for item in events.items if isinstance(events, Sequence) else ():
+        for event_type, properties in _top(item):
+            if event_type.text in {"consent_granted", "consent_withdrawn"}:
+                for key, value in _top(properties):
+                    table = {"purpose": renames.purposes, "channel": renames.channels}.get(key.text, {})
+                    if isinstance(value, Scalar) and value.text in table:
+                        yield value, table[value.text]
 
 
 def _documents(text: str) -> list[Node]:

@@ -222,7 +222,11 @@ def _show(topology: Topology, program: str, shown: Preview, output: Output) -> N
     out = console()
     title = f"{program} v{topology.programs[program].version}, times of {shown.zone.key}"
     out.print(path_table(title, shown.path, shown.zone, since_ms=shown.start_ms))
-    waits = dict.fromkeys((one.step, waits_for(topology, one)) for one in shown.path if one.kind == "waiting")
+    waits = dict.fromkeys(
+        (one.step, waits_for(topology, one))
+        for one in shown.path
+        if one.kind == "waiting" and one.program == program
+    )
     if waits:
         out.print(Text("What ends the waits", style="bold"))
         for step, text in waits:

@@ -73,6 +73,6 @@ def run(
         )
         if report.refused:
             why = f"{out}/dead-letters.{format_.value} says why"
-            text = f"{sum(report.refused.values()):,} records were refused; {why}."
+            text = f"Records refused: {sum(report.refused.values()):,}; {why}."
             shown.print(text, markup=False, soft_wrap=True, style="yellow")
     finish(report, "the same command goes on where it was")

@@ -18,7 +18,7 @@ from processor.core.nodes import WaitFor
 from processor.core.outputs import Command
 from processor.core.schema import BUILT_IN_EVENTS
 from processor.core.time import DAY_MS, HOUR_MS, date_text, format_time
-from processor.runtime.sentences import Moment, of_decision
+from processor.runtime.sentences import Moment
 from processor.runtime.simulate import LOOK_AHEAD_MS, Simulation, consent_event, forced
 
 __all__ = ["CONTACT", "Doing", "Person", "Preview", "preview", "sample", "waits_for"]
@@ -94,8 +94,7 @@ def preview(
     world.settle(CONTACT, max(world.now_ms, start_ms) + LOOK_AHEAD_MS, [program] if events else [])
     row = world.row(CONTACT)
     zone = topology.zone_for(row.profile.attributes.get("tz") if row is not None else None)
-    path = tuple(of_decision(decision) for decision in world.decisions)
-    return Preview(path, tuple(world.commands), tuple(notes), zone, start_ms)
+    return Preview(tuple(world.path), tuple(world.commands), tuple(notes), zone, start_ms)
 
 
 def waits_for(topology: Topology, moment: Moment) -> str:
@@ -133,7 +132,7 @@ def _begin(topology: Topology, person: Person, start_ms: int) -> Simulation:
     profile: dict[str, Any] = {**person.profile, **({"tz": person.tz} if person.tz else {})}
     for channel in topology.channels.values():
         if channel.address and channel.address not in profile:
-            profile[channel.address] = "preview@shop.example"
+            profile[channel.address] = "preview@mail.example"
     before_ms = start_ms - 60_000
     if profile:
         _publish(world, "profile_updated", before_ms, profile)

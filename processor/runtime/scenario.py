@@ -82,8 +82,9 @@ def run_scenario(topology: Topology, scenario: Scenario) -> Result:
             if pair.sign != "="
         ]
     differences += _at_the_end(world, scenario)
-    path = tuple(of_decision(decision) for decision in world.decisions)
-    return Result(scenario, tuple(differences), tuple(commands), tuple(held), path, zone, world.now_ms)
+    return Result(
+        scenario, tuple(differences), tuple(commands), tuple(held), tuple(world.path), zone, world.now_ms
+    )
 
 
 def given_facts(scenario: Scenario) -> list[tuple[str, dict[str, Any]]]:

@@ -19,7 +19,10 @@ __all__ = ["REASONS", "TONES", "Moment", "moment_of", "of_decision", "sentence"]
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """A decision, as the machine gave it or as a line of ``decisions.jsonl`` says it. ``at_ms``: UTC ms."""
+    """A decision, as the machine gave it or as a line of ``decisions.jsonl`` says it. ``at_ms``: UTC ms.
+
+    A simulation also has moments of the kind ``event``: ``reason`` is its type, ``detail`` its properties.
+    """
 
     kind: str
     contact_id: str
@@ -62,6 +65,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "exited": {
         "after": "its time was up",
+        "removed": "a person took the contact out",
         "date_passed": "the date it would have waited for had passed",
         "step_removed": "the step it stood at is no longer in the program",
         "program_removed": "the program is no longer in the topology",
@@ -92,6 +96,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
 """kind -> reason -> what it means. Reasons that people write (an exit's, a branch's) are not here."""
 
 TONES: Final[Mapping[str, str]] = {
+    "event": "bold",
     "commanded": "green",
     "goal": "bold green",
     "held": "yellow",
@@ -178,6 +183,11 @@ def _send(moment: Moment) -> str:
     return " ".join(str(moment.detail[key]) for key in ("channel", "template") if moment.detail.get(key))
 
 
+def _event(moment: Moment, show: Callable[[int], str]) -> str:
+    values = ", ".join(f"{name} {value}" for name, value in moment.detail.items() if value is not None)
+    return f"event {moment.reason}" + (f" ({values})" if values else "")
+
+
 def _entered(moment: Moment, show: Callable[[int], str]) -> str:
     key = moment.detail.get("key")
     return f"entered, version {moment.version}" + (f", for {key}" if key else "")
@@ -240,6 +250,7 @@ def _words(say: Callable[[Moment], str]) -> Callable[[Moment, Callable[[int], st
 
 
 _SENTENCES: Final[Mapping[str, Callable[[Moment, Callable[[int], str]], str]]] = {
+    "event": _event,
     "scored": _scored,
     "graded": _graded,
     "segment_entered": _words(lambda m: f"came into the segment {m.reason}"),

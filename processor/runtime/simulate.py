@@ -22,6 +22,7 @@ from processor.core.schema import validate
 from processor.core.time import DAY_MS
 from processor.core.turn import NEVER_MS
 from processor.runtime.driver import Driver, Failure
+from processor.runtime.sentences import Moment, of_decision
 from processor.store.memory import MemoryStore
 
 __all__ = ["LOOK_AHEAD_MS", "Simulation", "consent_event", "forced"]
@@ -32,13 +33,17 @@ _BY_TIME: Final = frozenset({"segment", "grade"})  # entries that decay and wind
 
 
 class Simulation:
-    """One topology, empty at first. ``commands`` and ``decisions`` grow as time passes."""
+    """One topology, empty at first. ``commands`` and ``decisions`` grow as time passes.
+
+    ``path`` holds the decisions as moments, and among them the events that were fed.
+    """
 
     def __init__(self, topology: Topology) -> None:
         self.topology = topology
         self.commands: list[Command] = []
         self.decisions: list[Decision] = []
         self.failures: list[Failure] = []
+        self.path: list[Moment] = []
         self._store = MemoryStore(1)
         self._driver = Driver(topology, self._store, 1)
         self._events = 0
@@ -58,10 +63,12 @@ class Simulation:
         reason = validate(self.topology, event_type, properties)
         if reason is not None:
             return reason
+        self.move(at_ms)
         self._events += 1
         name = event_id or f"event-{self._events}"
         event = Event(name, contact, event_type, at_ms, dict(properties), fingerprint(name))
-        self._driver.feed(event, max(at_ms, self.now_ms))
+        self.path.append(Moment("event", contact, at_ms, reason=event_type, detail=event.properties))
+        self._driver.feed(event, self.now_ms)
         self._keep()
         return None
 
@@ -122,6 +129,7 @@ class Simulation:
         taken = self._driver.take()
         self.commands += taken.commands
         self.decisions += taken.decisions
+        self.path += map(of_decision, taken.decisions)
         self.failures += taken.failures
         self._store.commit(taken.changes, b"")
         self._driver.committed()
