@@ -62,7 +62,7 @@ def _refusal(turn: Turn, program: Program, key: str) -> str:
         return "audience_never"
     row = turn.row
     inside = 0
-    for enrollment in row.enrollments:
+    for enrollment in row.enrollments if row.inside else ():
         if enrollment.state != ENDED:
             inside += 1
             if enrollment.program == program.name and enrollment.key == key:
@@ -121,7 +121,10 @@ def _begin(turn: Turn, program: Program, entry: Entry, key: str, cause: str) -> 
             if len(past.keys) > PAST_KEYS_MAX:
                 del past.keys[next(iter(past.keys))]
     apart = in_holdout(turn, program)
-    turn.row.enrollments.append(enrollment)
+    row = turn.row
+    row.enrollments.append(enrollment)
+    if program.name not in row.inside:
+        row.inside.append(program.name)
     turn.stale.update(turn.topology.segments_by_program)
     turn.retimed = True
     detail: dict[str, Any] = {"entry": entry.id}

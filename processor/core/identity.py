@@ -98,8 +98,10 @@ def arrive(turn: Turn, message: Message) -> None:
         row.segments[name] = min(since_ms, row.segments.get(name, since_ms))
     _merge_memory(row.memory, other.memory)
     _merge_enrollments(turn, other)
+    row.inside = sorted({enrollment.program for enrollment in row.enrollments})
     known = {(timer.kind, timer.name) for timer in row.timers}
     row.timers.extend(timer for timer in other.timers if (timer.kind, timer.name) not in known)
+    row.armed = sum(timer.kind == "idle" for timer in row.timers)
     turn.redated.update(turn.topology.dates_by_attribute)
     turn.stale.update(turn.topology.segments)
     turn.retimed = True

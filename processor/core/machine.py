@@ -65,9 +65,11 @@ def advance(
 def _close(turn: Turn) -> tuple[Row, list[Output], bool]:
     row = turn.row
     if turn.retimed:
-        enrollments = row.enrollments
-        if any(enrollment.state == ENDED for enrollment in enrollments):
-            enrollments[:] = [enrollment for enrollment in enrollments if enrollment.state != ENDED]
+        if row.inside:
+            enrollments = row.enrollments
+            if any(enrollment.state == ENDED for enrollment in enrollments):
+                enrollments[:] = [enrollment for enrollment in enrollments if enrollment.state != ENDED]
+            row.inside = sorted({enrollment.program for enrollment in enrollments})
         row.due_ms = earliest(row)
     assert not turn.runnable, "a turn ends with nothing left to run"
     assert row.clock_ms >= turn.started_ms, "a contact's clock never goes back"
@@ -153,9 +155,10 @@ def _apply(turn: Turn, event_type: str, props: dict[str, Any]) -> None:
         apply_rules(turn, reaction.rules, turn.now_ms - turn.occurred_ms)
     if turn.stale:
         refresh_segments(turn)
-    if reaction.activity:
+    row = turn.row
+    if reaction.activity and row.armed < len(topology.idle):
         arm_idle(turn, reaction.activity)
-    if reaction.programs:
+    if row.inside and not reaction.programs.isdisjoint(row.inside):
         _tell(turn, reaction)
     for entry in reaction.entries:
         consider(turn, entry, turn.event_id or f"{event_type}@{turn.now_ms}")
@@ -203,7 +206,7 @@ def _settle(turn: Turn) -> None:
             event_type, props = turn.derived.pop(0)
             turn.occurred_ms = turn.now_ms
             _apply(turn, event_type, props)
-        elif turn.topology.always.programs and looks < LOOKS_MAX:
+        elif looks < LOOKS_MAX and not turn.topology.always.programs.isdisjoint(turn.row.inside):
             looks += 1
             _look_around(turn)
             if not (turn.runnable or turn.derived or turn.stale or turn.redated):
@@ -313,6 +316,7 @@ def _own_timer(turn: Turn, timer: Timer) -> None:
             if entry.yearly:
                 arm_date(turn, entry, timer.due_ms + 1)
             return
+        turn.row.armed -= 1
         consider(turn, entry, f"{timer.name}@{idle_since(turn, entry)}")
     # a "look" timer has done its work: _settle looks around
 

@@ -147,7 +147,11 @@ class Timer(msgspec.Struct, array_like=True, gc=False):
 
 
 class Stored(msgspec.Struct, array_like=True, gc=False):
-    """The row as it lies in the store: the head, then a byte string per section."""
+    """The row as it lies in the store: the head, then a byte string per section.
+
+    ``inside`` names the programs of the enrollments and ``armed`` counts the inactivity timers, so that most
+    events need not decode enrollments and timers to find that there is nothing for them.
+    """
 
     version: int
     clock_ms: int
@@ -156,6 +160,8 @@ class Stored(msgspec.Struct, array_like=True, gc=False):
     swept: int
     alias: str
     recent: bytes
+    inside: list[str]
+    armed: int
     profile: bytes
     history: bytes
     scores: bytes
@@ -199,8 +205,10 @@ class Row:
         "_timers",
         "active_ms",
         "alias",
+        "armed",
         "clock_ms",
         "due_ms",
+        "inside",
         "recent",
         "swept",
     )
@@ -213,6 +221,8 @@ class Row:
         self.swept: int = stored.swept
         self.alias: str = stored.alias
         self.recent: bytes = stored.recent
+        self.inside: list[str] = stored.inside
+        self.armed: int = stored.armed
         self._profile: Profile | None = None
         self._history: dict[str, Series] | None = None
         self._scores: dict[str, Score] | None = None
@@ -280,7 +290,7 @@ class Row:
     @classmethod
     def new(cls, swept: int = 0) -> Row:
         """An empty row; ``swept`` is the number of the partition's latest sweep, which it does not owe."""
-        head = (ROW_VERSION, 0, 0, 0, swept, "", b"")
+        head = (ROW_VERSION, 0, 0, 0, swept, "", b"", [], 0)
         maps = (_EMPTY_PROFILE, _EMPTY_MAP, _EMPTY_MAP, _EMPTY_MAP, _EMPTY_LIST, _EMPTY_MEMORY, _EMPTY_LIST)
         return cls(Stored(*head, *maps))
 
@@ -302,6 +312,8 @@ class Row:
         stored.swept = self.swept
         stored.alias = self.alias
         stored.recent = self.recent
+        stored.inside = self.inside
+        stored.armed = self.armed
         if self._profile is not None:
             stored.profile = _encode(self._profile)
         if self._history is not None:

@@ -37,7 +37,7 @@ _DATE_CHARS = len("2026-03-01")
 def earliest(row: Row) -> int:
     """The row's earliest due instant, 0 when nothing waits."""
     due = NEVER_MS
-    for enrollment in row.enrollments:
+    for enrollment in row.enrollments if row.inside else ():
         at = enrollment.due_ms
         if at and at < due:
             due = at
@@ -145,6 +145,7 @@ def arm_idle(turn: Turn, entries: tuple[Entry, ...]) -> None:
                 break
         else:
             timers.append(Timer(turn.now_ms + entry.inactive_ms, "idle", label))
+            turn.row.armed += 1
             turn.retimed = True
 
 
