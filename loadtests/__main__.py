@@ -1,0 +1,72 @@
+"""``python -m loadtests``: measure the core alone and the embedded runner, and write the figures down.
+
+Bounded: a fixed number of generated events, no network. Nothing here passes or fails; the figures are for
+reading, and ``--out`` keeps them as JSON with the machine and the versions they were taken on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from loadtests import core, embedded
+
+CONTACTS_PER_EVENT = 0.25  # four events a contact, which gives rows and shares as docs/performance.md says
+
+
+def _machine() -> dict[str, Any]:
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    return {
+        "processor": model,
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("msgspec", "rocksdict", "trayecto")},
+        "taken_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def main() -> int:
+    """Run the chosen measurements."""
+    parser = argparse.ArgumentParser(prog="python -m loadtests", description=__doc__)
+    parser.add_argument("what", nargs="*", default=["core", "embedded", "demo"], help="core, embedded, demo")
+    parser.add_argument("--events", type=int, default=1_000_000, help="generated events (default a million)")
+    parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
+    options = parser.parse_args()
+    if wrong := set(options.what) - {"core", "embedded", "demo"}:
+        parser.error(f"unknown measurement {', '.join(sorted(wrong))}: write core, embedded or demo")
+    contacts = max(1, int(options.events * CONTACTS_PER_EVENT))
+    figures: dict[str, Any] = {"machine": _machine()}
+    for what in options.what:
+        if what == "demo":
+            with tempfile.TemporaryDirectory() as folder:
+                figures["demo"] = embedded.measure_demo(Path(folder))
+            print(json.dumps({"demo": figures["demo"]}), flush=True)
+            continue
+        for law in ("uniform", "zipf"):
+            if what == "core":
+                found = core.measure(options.events // 2, contacts, law, warm=options.events // 2)
+            else:
+                with tempfile.TemporaryDirectory() as folder:
+                    found = embedded.measure(Path(folder), options.events, contacts, law)
+            figures[f"{what}_{law}"] = found
+            print(json.dumps({f"{what}_{law}": found}), flush=True)
+    if options.out is not None:
+        options.out.write_text(json.dumps(figures, indent=2) + "\n")
+    return 0
+
+
+sys.exit(main())
