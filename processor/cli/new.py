@@ -14,7 +14,7 @@ from processor.cli.errors import NO, CommandError
 from processor.cli.options import Output, OutputOption, TopologyOption
 
 if TYPE_CHECKING:
-    from processor.cli.gallery import Blueprint
+    from processor.cli.gallery import Blueprint, Renames
     from processor.core.model import Topology
 
 EXAMPLES = (
@@ -75,9 +75,16 @@ def new(
     channels = _mapping(channel or [], made.channels, "channel")
     channels |= _asked(found, made, channels)
     purposes = _mapping(purpose or [], made.purposes, "purpose")
-    renames = gallery.Renames((found.program, called), channels, purposes)
     added = declare(found.topology, topology, channels, purposes)
-    schemas = (topology / "schemas" / "program.schema.json").is_file()
+    written = _copy(found, target, gallery.Renames((found.program, called), channels, purposes))
+    _finish(topology, called, written, added, output)
+
+
+def _copy(found: Blueprint, target: Path, renames: Renames) -> list[Path]:
+    """Write the program and its scenarios under their new names; returns the files."""
+    from processor.cli import gallery
+
+    schemas = (target.parents[1] / "schemas" / "program.schema.json").is_file()
     target.parent.mkdir(exist_ok=True)
     source, tests = found.files
     text = gallery.renamed_program(
@@ -91,7 +98,7 @@ def new(
         )
         written.append(target.with_suffix(".test.yaml"))
         written[-1].write_text(text, encoding="utf-8")
-    _finish(topology, called, written, added, output)
+    return written
 
 
 def _list(found: list[Blueprint], output: Output) -> None:

@@ -99,6 +99,7 @@ def test_a_score_decays_until_the_instant_asked_for(ran):
 def test_the_state_of_the_record_is_the_state_of_the_row(ran):
     topology, base = ran
     data = read_row(base / "state", "ana")
+    assert data is not None
     row = seen(topology, "ana", data)
     record = state_of(decisions_of(base / "out", "ana"), row.at_ms, topology)
     assert {name: value for name, value, _ in row.scores} == {
