@@ -29,18 +29,17 @@ from processor.core.shared import Shared
 from processor.core.sweeps import close_sweeps, next_sweep_ms, open_sweep, schedule
 from processor.core.timers import quarantine
 from processor.core.turn import NEVER_MS
+from processor.runtime.partition import SLICE, Held, Partition
 from processor.store.base import Changes
 
 if TYPE_CHECKING:
     from processor.core.model import Topology
     from processor.core.outputs import Output
-    from processor.store.base import PartitionStore, Store
+    from processor.store.base import Store
 
 __all__ = ["ROWS_HELD_MAX", "Driver", "Failure", "Taken"]
 
 ROWS_HELD_MAX: Final = 20_000  # rows held in memory before the shell is asked to commit
-_LAST_CONTACT: Final = "\U0010ffff"  # sorts after every contact that does not start with it
-SLICE: Final = 2_000  # timers loaded, or contacts swept, at a time
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -57,95 +56,6 @@ class Taken(msgspec.Struct):
     decisions: list[Decision]
     failures: list[Failure]
     changes: dict[int, Changes]
-
-
-class Held:
-    """A row in memory, the bytes it was last encoded to, and the instant the stored index has for it."""
-
-    __slots__ = ("data", "indexed_ms", "row")
-
-    def __init__(self, row: Row, data: bytes | None, indexed_ms: int) -> None:
-        self.row = row
-        self.data = data
-        self.indexed_ms = indexed_ms
-
-
-class Partition:
-    """One logical partition: its rows in memory, its shared row, its timers."""
-
-    def __init__(self, number: int, store: PartitionStore, topology: Topology) -> None:
-        self.number = number
-        self.store = store
-        self.topology = topology
-        self.rows: dict[str, Held] = {}
-        data = store.shared()
-        self.shared = Shared.decode(data) if data else Shared(number=number)
-        self.shared_data = self.shared.encode()
-        self.shared_changed = False
-        self.heap: list[tuple[int, str]] = []
-        self.loaded: tuple[int, str] | None = None
-        self.store_next_ms = store.next_due()
-
-    def load(self, contacts: Sequence[str]) -> None:
-        """Bring rows into memory, in one read."""
-        missing = [contact for contact in dict.fromkeys(contacts) if contact not in self.rows]
-        if missing:
-            for contact, data in zip(missing, self.store.get_many(missing), strict=True):
-                if data is not None:
-                    row = Row.decode(data)
-                    self.rows[contact] = Held(row, data, row.due_ms)
-
-    def held(self, contact: str) -> Held | None:
-        """The contact's row, or None when it has none."""
-        found = self.rows.get(contact)
-        if found is None:
-            self.load([contact])
-            found = self.rows.get(contact)
-        return found
-
-    def next_ms(self) -> int:
-        """The earliest instant at which something here is due."""
-        due = min(self.store_next_ms, next_sweep_ms(self.shared))
-        return min(due, self.heap[0][0]) if self.heap else due
-
-    def next_timer(self, watermark_ms: int) -> tuple[int, str] | None:
-        """Take the next (due, contact) at or before the watermark; stale hints may be among them."""
-        while self.store_next_ms <= watermark_ms and (
-            not self.heap or self.loaded is None or self.heap[0] > self.loaded
-        ):
-            entries = self.store.due(watermark_ms, self.loaded, SLICE)
-            for entry in entries:
-                heapq.heappush(self.heap, entry)
-            self.load([contact for _, contact in entries])
-            if len(entries) < SLICE:
-                later = self.store.due(NEVER_MS, (watermark_ms, _LAST_CONTACT), 1)
-                self.store_next_ms = later[0][0] if later else NEVER_MS
-            if entries:
-                self.loaded = entries[-1]
-        if self.heap and self.heap[0][0] <= watermark_ms:
-            return heapq.heappop(self.heap)
-        return None
-
-    def changes(self) -> Changes:
-        """What differs from the store."""
-        rows: dict[str, bytes | None] = {}
-        timers: dict[str, tuple[int, int]] = {}
-        for contact, held in self.rows.items():
-            if held.data is None:
-                continue
-            rows[contact] = held.data
-            if held.row.due_ms != held.indexed_ms:
-                timers[contact] = (held.indexed_ms, held.row.due_ms)
-        shared = self.shared.encode() if self.shared_changed else None
-        return Changes(rows=rows, timers=timers, shared=shared)
-
-    def committed(self) -> None:
-        """The changes are in the store: forget what was in memory."""
-        self.rows = {}
-        self.heap = []
-        self.loaded = None
-        self.shared_changed = False
-        self.store_next_ms = self.store.next_due()
 
 
 class Driver:
@@ -201,9 +111,13 @@ class Driver:
             self._schedule(watermark_ms)
         if watermark_ms < self._next_ms:
             return
+        self._next_ms = NEVER_MS  # lowered by whatever sets a timer, in whichever partition
         for partition in self.partitions:
-            self._act(partition, watermark_ms)
-        self._next_ms = min(partition.next_ms() for partition in self.partitions)
+            next_ms = partition.next_ms()
+            if next_ms <= watermark_ms:
+                self._act(partition, watermark_ms)
+                next_ms = partition.next_ms()
+            self._next_ms = min(self._next_ms, next_ms)
 
     def _schedule(self, watermark_ms: int) -> None:
         """The first watermark sets the schedules going; a walk that a stop cut short goes on."""
@@ -217,7 +131,7 @@ class Driver:
     def _act(self, partition: Partition, watermark_ms: int) -> None:
         """Timers and sweeps of one partition, in order of their instants."""
         while True:
-            sweep_ms = next_sweep_ms(partition.shared)
+            sweep_ms = partition.sweep_ms
             bound = min(watermark_ms, sweep_ms)
             timer = partition.next_timer(bound)
             if timer is not None:
@@ -317,6 +231,7 @@ class Driver:
     def _keep_shared(self, partition: Partition) -> None:
         partition.shared_data = partition.shared.encode()
         partition.shared_changed = True
+        partition.sweep_ms = next_sweep_ms(partition.shared)
 
     def _undo(self, partition: Partition, held: Held, item: Any, error: Exception) -> None:
         reason = _reason(error)

@@ -1,0 +1,119 @@
+"""One logical partition in memory: rows, shared row and timers, laid over what its store has committed."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from processor.core.rows import Row
+from processor.core.shared import Shared
+from processor.core.sweeps import next_sweep_ms
+from processor.core.turn import NEVER_MS
+from processor.store.base import Changes
+
+if TYPE_CHECKING:
+    from processor.core.model import Topology
+    from processor.store.base import PartitionStore
+
+__all__ = ["SLICE", "Held", "Partition"]
+
+SLICE: Final = 2_000  # timers loaded, or contacts swept, at a time
+AHEAD: Final = 64  # timers loaded first after a commit, and then twice as many each time, up to SLICE
+
+
+class Held:
+    """A row in memory, its latest bytes, those in the store, and the instant the stored index has for it."""
+
+    __slots__ = ("data", "indexed_ms", "row", "stored")
+
+    def __init__(self, row: Row, data: bytes | None, indexed_ms: int) -> None:
+        self.row = row
+        self.data = data
+        self.stored = data
+        self.indexed_ms = indexed_ms
+
+
+class Partition:
+    """One logical partition: its rows in memory, its shared row, its timers."""
+
+    def __init__(self, number: int, store: PartitionStore, topology: Topology) -> None:
+        self.number = number
+        self.store = store
+        self.topology = topology
+        self.rows: dict[str, Held] = {}
+        self.absent: set[str] = set()  # contacts that the store was asked for in vain
+        data = store.shared()
+        self.shared = Shared.decode(data) if data else Shared(number=number)
+        self.shared_data = self.shared.encode()
+        self.shared_changed = False
+        self.heap: list[tuple[int, str]] = []
+        self.loaded: tuple[int, str] | None = None
+        self.ahead = AHEAD
+        self.store_next_ms = store.next_due()  # no timer of the store is missing in the heap before it
+        self.sweep_ms = next_sweep_ms(self.shared)
+
+    def load(self, contacts: Sequence[str]) -> None:
+        """Bring rows into memory, in one read."""
+        missing = [contact for contact in dict.fromkeys(contacts) if contact not in self.rows]
+        if missing:
+            for contact, data in zip(missing, self.store.get_many(missing), strict=True):
+                if data is None:
+                    self.absent.add(contact)
+                else:
+                    row = Row.decode(data)
+                    self.rows[contact] = Held(row, data, row.due_ms)
+
+    def held(self, contact: str) -> Held | None:
+        """The contact's row, or None when it has none."""
+        found = self.rows.get(contact)
+        if found is None and contact not in self.absent:
+            self.load([contact])
+            found = self.rows.get(contact)
+        return found
+
+    def next_ms(self) -> int:
+        """The earliest instant at which something here is due."""
+        due = min(self.store_next_ms, self.sweep_ms)
+        return min(due, self.heap[0][0]) if self.heap else due
+
+    def next_timer(self, watermark_ms: int) -> tuple[int, str] | None:
+        """Take the next (due, contact) at or before the watermark; stale hints may be among them."""
+        while self.store_next_ms <= watermark_ms and (
+            not self.heap or self.loaded is None or self.heap[0] > self.loaded
+        ):
+            # More than are due now, with their rows: seeking costs more than reading on.
+            entries = self.store.due(NEVER_MS, self.loaded, self.ahead)
+            for entry in entries:
+                heapq.heappush(self.heap, entry)
+            self.load([contact for _, contact in entries])
+            self.store_next_ms = entries[-1][0] if len(entries) == self.ahead else NEVER_MS
+            self.ahead = min(self.ahead * 2, SLICE)
+            if entries:
+                self.loaded = entries[-1]
+        if self.heap and self.heap[0][0] <= watermark_ms:
+            return heapq.heappop(self.heap)
+        return None
+
+    def changes(self) -> Changes:
+        """What differs from the store."""
+        rows: dict[str, bytes | None] = {}
+        timers: dict[str, tuple[int, int]] = {}
+        for contact, held in self.rows.items():
+            if held.data is held.stored or held.data is None:
+                continue
+            rows[contact] = held.data
+            if held.row.due_ms != held.indexed_ms:
+                timers[contact] = (held.indexed_ms, held.row.due_ms)
+        shared = self.shared.encode() if self.shared_changed else None
+        return Changes(rows=rows, timers=timers, shared=shared)
+
+    def committed(self) -> None:
+        """The changes are in the store: forget what was in memory."""
+        self.rows = {}
+        self.absent = set()
+        self.heap = []
+        self.loaded = None
+        self.ahead = AHEAD
+        self.shared_changed = False
+        self.store_next_ms = self.store.next_due()
