@@ -44,7 +44,7 @@ def backtest(
     Its commands are those that "run" gives for the same events. The state is thrown away.
     """
     from processor.cli.files import failures_explained, finish, sources, told
-    from processor.cli.options import instant, load
+    from processor.cli.options import instant, load_to_run
     from processor.cli.output import console, json_out
     from processor.cli.reports import report_json, report_tables
     from processor.runtime.backtest import BacktestOptions
@@ -52,7 +52,7 @@ def backtest(
 
     paths = sources(events, more)
     until_ms = instant(until) or 0
-    made = load(topology).topology
+    made = load_to_run(topology).topology
     options = BacktestOptions(
         topology=made, sources=paths, out=out, until_ms=until_ms, partitions=partitions, on_disk=on_disk
     )

@@ -70,7 +70,7 @@ def init(
 def _name(given: str | None, folder: Path) -> str:
     import re
 
-    from processor.language.steps import slug
+    from processor.language.step_names import slug
 
     if given is not None:
         if re.fullmatch("[a-z][a-z0-9-]*", given) is None:

@@ -54,7 +54,7 @@ def new(
     from processor.cli import gallery
     from processor.cli.declare import declare
     from processor.cli.options import load
-    from processor.language.steps import slug
+    from processor.language.step_names import slug
 
     if blueprint is None:
         _list(gallery.blueprints(), output)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from processor.cli.errors import DOWN, NO, USAGE, CommandError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from zoneinfo import ZoneInfo
 
-    from processor.language import Loaded
+    from processor.language import Loaded, Problem
 
 __all__ = [
     "At",
@@ -27,6 +28,7 @@ __all__ = [
     "existing_folder",
     "instant",
     "load",
+    "load_to_run",
 ]
 
 
@@ -92,13 +94,27 @@ def existing_folder(path: Path, what: str) -> Path:
     return path
 
 
+def load_to_run(folder: Path) -> Loaded:
+    """Load a topology for a command that runs it: what lint calls an error is refused too.
+
+    Raises:
+        CommandError: as :func:`load`.
+    """
+    from processor.language.lint import lint_topology
+
+    loaded = load(folder)
+    errors = [problem for problem in lint_topology(loaded) if problem.severity == "error"]
+    if errors:
+        _refuse(folder, errors)
+    return loaded
+
+
 def load(folder: Path) -> Loaded:
-    """Load a topology for a command that needs a good one.
+    """Load a topology for a command that needs one that loads.
 
     Raises:
         CommandError: the folder is not there (2), or the topology has errors (1), which are shown.
     """
-    from processor.cli.output import show_problems
     from processor.language import LanguageError, load_topology
 
     existing_folder(folder, "the topology's folder")
@@ -111,12 +127,15 @@ def load(folder: Path) -> Loaded:
     try:
         return load_topology(folder)
     except LanguageError as error:
-        show_problems(error.problems, folder)
-        raise CommandError(
-            f"the topology in {folder} is refused",
-            f'mend what is listed above; "trayecto lint {folder}" checks it again',
-            NO,
-        ) from None
+        _refuse(folder, error.problems)
+
+
+def _refuse(folder: Path, problems: Sequence[Problem]) -> NoReturn:
+    from processor.cli.output import show_problems
+
+    show_problems(problems, folder)
+    fix = f'mend what is listed above; "trayecto lint {folder}" checks it again'
+    raise CommandError(f"the topology in {folder} is refused", fix, NO) from None
 
 
 def instant(text: str | None, zone: ZoneInfo | None = None) -> int | None:

@@ -70,6 +70,7 @@ def preview(
     its timeout. A contact that is not described consents to everything.
     """
     from processor.cli.options import load
+    from processor.runtime.preview import preview as walk
 
     made = load(topology).topology
     if program not in made.programs:
@@ -81,8 +82,6 @@ def preview(
     doings = [_doing(item, zone) for item in given]
     doings += [_parsed(text, zone) for text in event or ()]
     start_ms = _start(start, zone, doings)
-    from processor.runtime.preview import preview as walk
-
     try:
         shown = walk(
             made, program, person, start_ms, events=doings, variants=_variants(variant or []), respond=respond

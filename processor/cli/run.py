@@ -42,7 +42,7 @@ def run(
     outputs are those of a run that was never stopped. Without --until time stops at the last event.
     """
     from processor.cli.files import failures_explained, finish, sources, told
-    from processor.cli.options import instant, load
+    from processor.cli.options import instant, load_to_run
     from processor.cli.output import console, json_out
     from processor.cli.reports import report_json, report_tables
     from processor.runtime.embedded import RunOptions
@@ -50,7 +50,7 @@ def run(
 
     paths = sources(events, more)
     until_ms = instant(until) or 0
-    made = load(topology).topology
+    made = load_to_run(topology).topology
     options = RunOptions(
         topology=made,
         sources=paths,

@@ -290,7 +290,8 @@ class Row:
     @classmethod
     def new(cls, swept: int = 0) -> Row:
         """An empty row; ``swept`` is the number of the partition's latest sweep, which it does not owe."""
-        head = (ROW_VERSION, 0, 0, 0, swept, "", b"", [], 0)
+        inside: list[str] = []
+        head = (ROW_VERSION, 0, 0, 0, swept, "", b"", inside, 0)
         maps = (_EMPTY_PROFILE, _EMPTY_MAP, _EMPTY_MAP, _EMPTY_MAP, _EMPTY_LIST, _EMPTY_MEMORY, _EMPTY_LIST)
         return cls(Stored(*head, *maps))
 

@@ -14,7 +14,7 @@ from processor.core.time import DAY_MS, format_duration, parse_cron, parse_time,
 from processor.language.expressions import Compiler
 from processor.language.problems import instead, quoted
 from processor.language.records import Form
-from processor.language.steps import slug
+from processor.language.step_names import slug
 
 __all__ = ["entries", "entry_types"]
 

@@ -19,7 +19,7 @@ from processor.language.problems import Mark, Problems, instead, quoted
 from processor.language.program_shape import SCENARIO
 from processor.language.records import Form
 from processor.language.shapes import BAD, Reader
-from processor.language.steps import slug
+from processor.language.step_names import slug
 
 __all__ = ["Expected", "Held", "Scenario", "ScenarioEvent", "load_scenarios"]
 

@@ -6,7 +6,6 @@ compile its expressions and to place the steps nested in it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Protocol
 
@@ -32,18 +31,17 @@ from processor.core.nodes import (
     WaitFor,
     WaitTo,
 )
-from processor.core.time import DAY_MS, HOUR_MS, format_duration, zone
+from processor.core.time import DAY_MS, zone
 from processor.language.expressions import Compiler
 from processor.language.problems import instead, listed, quoted
 from processor.language.records import Form
 from processor.language.scores import points
 from processor.language.topology import weekdays
 
-__all__ = ["BUILDERS", "Builder", "Site", "nested", "parts", "slug", "step_name"]
+__all__ = ["BUILDERS", "Builder", "Site", "nested", "parts"]
 
 HOLD_MS: Final = 2 * DAY_MS  # how long a send may wait for a policy where the step does not say
 _SHARE_TOLERANCE: Final = 1e-6
-_SLUG_CHARS_MAX: Final = 60
 _CATEGORY: Final = {"integer": "number", "zone": "string"}
 
 
@@ -367,36 +365,3 @@ def _branches(value: Any) -> bool:
         and isinstance(value[0], Form)
         and value[0].kind in ("if", "else")
     )
-
-
-def slug(text: str) -> str:
-    """Return the text in small letters, digits and dashes, cut to a sensible length."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:_SLUG_CHARS_MAX].rstrip("-")
-
-
-def step_name(form: Form) -> str:
-    """Return the name a step is given by its kind and main argument."""
-    kind = form.kind
-    given = form.get(kind)
-    if kind == "send":
-        return slug(f"send-{given}-{form.get('template', '')}")
-    if kind == "wait":
-        return slug(_wait_name(given))
-    if kind in ("wait_for", "wait_until"):
-        words = given.text if kind == "wait_until" and given is not None else "-".join(given or ())
-        return slug(f"{kind}-{words}")
-    if kind in ("decide", "repeat"):
-        return kind
-    if kind in ("split", "set"):
-        return slug("-".join([kind, *(given or ())]))
-    return slug(f"{kind}-{given}")
-
-
-def _wait_name(given: Any) -> str:
-    if isinstance(given, Form):
-        until = given.get("until")
-        if until is not None:
-            return f"wait-until-{until.text}"
-        hours, minutes = divmod(given.get("at", 0), HOUR_MS // 60_000)
-        return f"wait-at-{hours:02d}-{minutes:02d}"
-    return f"wait-{format_duration(given or 0)}"

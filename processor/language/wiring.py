@@ -13,7 +13,8 @@ from processor.core.nodes import Leave
 from processor.language.expressions import Compiler
 from processor.language.problems import instead, quoted
 from processor.language.records import Form
-from processor.language.steps import BUILDERS, Site, nested, parts, step_name
+from processor.language.step_names import step_name
+from processor.language.steps import BUILDERS, Site, nested, parts
 
 __all__ = ["Steps", "name_steps", "variants", "walk", "wire"]
 

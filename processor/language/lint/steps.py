@@ -10,7 +10,7 @@ from processor.core.nodes import Alert, Repeat, Route, Send, Split, WaitFor
 from processor.language.lint.flow import instant_edges, reached, strong_groups, targets
 from processor.language.lint.registry import Finding, Lint, Rule
 from processor.language.problems import quoted
-from processor.language.steps import step_name
+from processor.language.step_names import step_name
 
 __all__ = ["RULES"]
 

@@ -1,0 +1,46 @@
+"""The names steps have when none is given: made of kind and main argument, so that they are stable."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from processor.core.time import HOUR_MS, format_duration
+from processor.language.records import Form
+
+__all__ = ["slug", "step_name"]
+
+_SLUG_CHARS_MAX: Final = 60
+
+
+def slug(text: str) -> str:
+    """Return the text in small letters, digits and dashes, cut to a sensible length."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:_SLUG_CHARS_MAX].rstrip("-")
+
+
+def step_name(form: Form) -> str:
+    """Return the name a step is given by its kind and main argument."""
+    kind = form.kind
+    given = form.get(kind)
+    if kind == "send":
+        return slug(f"send-{given}-{form.get('template', '')}")
+    if kind == "wait":
+        return slug(_wait_name(given))
+    if kind in ("wait_for", "wait_until"):
+        words = given.text if kind == "wait_until" and given is not None else "-".join(given or ())
+        return slug(f"{kind}-{words}")
+    if kind in ("decide", "repeat"):
+        return kind
+    if kind in ("split", "set"):
+        return slug("-".join([kind, *(given or ())]))
+    return slug(f"{kind}-{given}")
+
+
+def _wait_name(given: Any) -> str:
+    if isinstance(given, Form):
+        until = given.get("until")
+        if until is not None:
+            return f"wait-until-{until.text}"
+        hours, minutes = divmod(given.get("at", 0), HOUR_MS // 60_000)
+        return f"wait-at-{hours:02d}-{minutes:02d}"
+    return f"wait-{format_duration(given or 0)}"
