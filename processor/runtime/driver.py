@@ -140,7 +140,7 @@ class Driver:
                 if held is not None and held.row.due_ms == due_ms:
                     self._apply(partition, Due(contact, due_ms))
                     self._deliver()
-                    self._breathe()
+                    self._breathe(partition)
             elif sweep_ms <= watermark_ms:
                 self._ask_checkpoint()
                 open_sweep(self.topology, partition.shared)
@@ -165,7 +165,7 @@ class Driver:
                 return
             shared.cursor = contacts[-1]
             self._keep_shared(partition)
-            self._breathe()
+            self._breathe(partition)
 
     # --- applying
 
@@ -252,8 +252,9 @@ class Driver:
 
     # --- committing
 
-    def _breathe(self) -> None:
-        if sum(len(partition.rows) for partition in self.partitions) >= self._rows_held_max:
+    def _breathe(self, partition: Partition) -> None:
+        """Ask for a commit when too many rows are held, judged by one partition: contacts spread evenly."""
+        if len(partition.rows) * len(self.partitions) >= self._rows_held_max:
             self._ask_checkpoint()
 
     def _ask_checkpoint(self) -> None:
