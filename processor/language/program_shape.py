@@ -210,7 +210,10 @@ PROGRAM: Final = Record(
             ),
             "when contacts can come in",
         ),
-        "reenter": Field(_Reenter(), "whether a contact may come in again; default never"),
+        "reenter": Field(
+            _Reenter(),
+            "whether a contact may come in again; default never, always where entries recur (yearly, cron)",
+        ),
         "entrants": Field(
             Record(
                 name="entrants",

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from processor.core.expressions import Names
-from processor.core.model import Audience, Channel, Exit, Expression, Fn, Goal, Node, Program
+from processor.core.model import Audience, Channel, Entry, Exit, Expression, Fn, Goal, Node, Program
 from processor.core.time import DAY_MS, format_duration, parse_time
 from processor.language.entries import entries, entry_types
 from processor.language.expressions import Compiler
@@ -95,7 +95,7 @@ def program(
         audience=_audience(site),
         opens_ms=opens_ms,
         closes_ms=closes_ms,
-        reenter_ms=form.get("reenter", -1),
+        reenter_ms=form.get("reenter", _usual_reentry(made_entries)),
         entrants_max=form["entrants"].get("at_most", 0) if "entrants" in form else 0,
         holdout_share=float(form.get("holdout", 0)),
         goal=goal,
@@ -136,6 +136,12 @@ def _audience(site: _Site) -> Audience:
         for key in ("only", "never")
     ]
     return Audience(fns[0], fns[1])
+
+
+def _usual_reentry(entries: tuple[Entry, ...]) -> int:
+    """Return 0 (always) where every entry comes round by itself, as a birthday does; else -1 (never)."""
+    recurring = all(entry.yearly or entry.cron is not None for entry in entries)
+    return 0 if entries and recurring else -1
 
 
 def _window(form: Form, compiler: Compiler, timezone: ZoneInfo) -> tuple[int, int]:

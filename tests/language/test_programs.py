@@ -404,3 +404,19 @@ def test_the_exit_by_withdrawn_consent(shop, props, concerned):
     (way,) = program.exit_events["consent_withdrawn"]
     assert way.when is not None
     assert bool(way.when(_Turn(**props))) is concerned
+
+
+@pytest.mark.parametrize(
+    ("entry", "reenter_ms"),
+    [
+        ("{on: page_viewed}", -1),
+        ("{date: profile.birthday, yearly: true}", 0),
+        ("{date: profile.birthday}", -1),
+        ('{schedule: "0 9 * * mon"}', 0),
+        ('{schedule: "2026-12-01 09:00"}', -1),
+        ('[{schedule: "0 9 * * mon"}, {on: page_viewed}]', -1),
+    ],
+)
+def test_programs_whose_entries_come_round_are_entered_again(shop, entry, reenter_ms):
+    loaded = shop.load(a=f"program: a\npurpose: marketing\nentry: {entry}\n" + WAIT)
+    assert loaded.topology.programs["a"].reenter_ms == reenter_ms
