@@ -164,13 +164,12 @@ def _change(turn: Turn, model: ScoreModel, score: Score, points: float) -> float
     for threshold in model.thresholds:
         if before < threshold <= value:
             turn.derived.append(("score_reached", {"score": model.name, "threshold": threshold}))
-    if model.grades:
+    # Between two bounds no grade changes and no comparison its answer.
+    crossed = bisect_right(model.bounds, before) != bisect_right(model.bounds, value)
+    if crossed and model.grades:
         _regrade(turn, model, score, value)
-    readers = turn.topology.segments_by_score.get(model.name)
-    if readers and (
-        model.compared_freely or bisect_right(model.bounds, before) != bisect_right(model.bounds, value)
-    ):
-        turn.stale.update(readers)  # between two bounds no comparison changes its answer
+    if crossed or model.compared_freely:
+        turn.stale.update(turn.topology.segments_by_score.get(model.name, ()))
     return value
 
 
