@@ -71,8 +71,9 @@ _PHRASES: Final = {
 def validate(topology: Topology, event_type: str, properties: Mapping[str, Any]) -> str | None:
     """Return why an event cannot be taken, or None when it can.
 
-    The reasons are ``unknown_event_type``, ``derived_event_type``, ``missing_property: NAME`` and
-    ``wrong_type: NAME must be …``. Properties that are not declared are not looked at.
+    The reasons are ``unknown_event_type``, ``derived_event_type``, ``missing_property: NAME``,
+    ``wrong_type: NAME must be …`` and ``unknown_name: NAME must name …``. Properties that are not declared
+    are not looked at.
     """
     check = topology.checks.get(event_type)
     if check is not None:
@@ -86,9 +87,15 @@ def validate(topology: Topology, event_type: str, properties: Mapping[str, Any])
 
 
 def compile_checks(
-    event_schemas: Mapping[str, Mapping[str, str]], profile_schema: Mapping[str, str]
+    event_schemas: Mapping[str, Mapping[str, str]],
+    profile_schema: Mapping[str, str],
+    named: Mapping[str, frozenset[str]] | None = None,
 ) -> dict[str, Check]:
-    """Return a check for each event type that can be published."""
+    """Return a check for each event type that can be published.
+
+    ``named``: the topology's names by ``purpose``, ``channel``, ``list`` and ``program``, so that a consent
+    withdrawn for a misspelt purpose is a dead letter and not a consent that goes on.
+    """
     checks: dict[str, Check] = {}
     for event_type, schema in event_schemas.items():
         if event_type in DERIVED_EVENTS:
@@ -99,7 +106,24 @@ def compile_checks(
             checks[event_type] = _compile({**schema, **attributes})
         else:
             checks[event_type] = _compile(schema)
+        names = [(key, named[key]) for key in BUILT_IN_EVENTS.get(event_type, ()) if named and key in named]
+        if names:
+            checks[event_type] = _with_names(checks[event_type], names)
     return checks
+
+
+def _with_names(check: Check, names: list[tuple[str, frozenset[str]]]) -> Check:
+    def check_names(properties: Mapping[str, Any]) -> str | None:
+        wrong = check(properties)
+        if wrong is not None:
+            return wrong
+        for key, known in names:
+            value = properties.get(key)
+            if value is not None and value not in known:
+                return f"unknown_name: {key} must name a {key} of the topology"
+        return None
+
+    return check_names
 
 
 def _compile(schema: Mapping[str, str]) -> Check:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from processor.core.model import Program, ScoreRule, Topology
-from processor.core.schema import compile_checks
+from processor.core.schema import Check, compile_checks
 from processor.core.time import is_zone, zone
 from processor.language.expressions import Compiler
 from processor.language.index import (
@@ -268,9 +268,19 @@ def _compile(
         },
         idle=tuple(entry for entry in entries if entry.kind == "inactive"),
         schedules=tuple(entry for entry in entries if entry.kind == "schedule"),
-        checks={} if compiler.problems.errors else compile_checks(known.events, known.profile),
+        checks={} if compiler.problems.errors else _checks(known),
     )
     return topology, sources
+
+
+def _checks(known: Known) -> dict[str, Check]:
+    named = {
+        "purpose": known.purposes,
+        "channel": known.channels,
+        "program": known.programs,
+        "list": known.lists,
+    }
+    return compile_checks(known.events, known.profile, named)
 
 
 def _union(by_name: dict[str, tuple[str, ...]]) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ def entry_types(forms: list[Form], compiler: Compiler) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for form in forms:
         if form.kind == "on":
-            found.update(dict.fromkeys(name for name in form.get("on", ()) if name in compiler.known.events))
+            found.update(dict.fromkeys(form.get("on", ())))
         elif form.kind in _EVENTS:
             found[_EVENTS[form.kind]] = None
     return tuple(found)
@@ -67,7 +67,7 @@ def entries(forms: list[Form], program: str, compiler: Compiler, timezone: ZoneI
 
 def _conditions(site: _Site, types: tuple[str, ...]) -> dict[str, Any]:
     compiler, form = site.compiler, site.form
-    known = tuple(name for name in types if name in compiler.known.events)
+    known = types
     if types and not known:
         return {}  # an unknown event type, reported already
     names: Names = msgspec.structs.replace(compiler.known.names(), event_types=known)

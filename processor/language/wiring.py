@@ -9,7 +9,7 @@ import msgspec
 
 from processor.core.expressions import Names
 from processor.core.model import Channel, Node
-from processor.core.nodes import Leave
+from processor.core.nodes import Jump, Leave
 from processor.language.expressions import Compiler
 from processor.language.problems import instead, quoted
 from processor.language.records import Form
@@ -140,7 +140,8 @@ def wire(
         target = form.get("goto")
         if target is not None and target not in graph.nodes:
             message = f"there is no step {quoted(target)} in this program"
-            compiler.problems.error(form.at("goto"), "unknown-step", message, instead(target, ids))
+            places = [name for name in ids if not isinstance(graph.nodes[name], Jump | Leave)]
+            compiler.problems.error(form.at("goto"), "unknown-step", message, instead(target, places))
     looped = _cyclic(graph.nodes)
     made = {}
     for name in ids:

@@ -80,3 +80,31 @@ def test_no_reason_holds_a_value(secret):
     for kind in PROPERTY_TYPES:
         reason = CHECKS[kind]({"p": secret})
         assert reason is None or secret not in reason
+
+
+NAMED = {"purpose": frozenset({"marketing"}), "list": frozenset({"vip"})}
+NAMED_CHECKS = compile_checks(BUILT_IN_EVENTS, {}, NAMED)
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties", "reason"),
+    [
+        ("consent_granted", {"purpose": "marketing"}, None),
+        (
+            "consent_granted",
+            {"purpose": "marketting"},
+            "unknown_name: purpose must name a purpose of the topology",
+        ),
+        ("consent_withdrawn", {}, None),
+        (
+            "consent_withdrawn",
+            {"purpose": "all"},
+            "unknown_name: purpose must name a purpose of the topology",
+        ),
+        ("list_joined", {"list": "vip"}, None),
+        ("list_joined", {"list": "vips"}, "unknown_name: list must name a list of the topology"),
+        ("consent_granted", {}, "missing_property: purpose"),
+    ],
+)
+def test_built_in_events_name_what_the_topology_has(kind, properties, reason):
+    assert NAMED_CHECKS[kind](properties) == reason

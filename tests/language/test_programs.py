@@ -420,3 +420,16 @@ def test_the_exit_by_withdrawn_consent(shop, props, concerned):
 def test_programs_whose_entries_come_round_are_entered_again(shop, entry, reenter_ms):
     loaded = shop.load(a=f"program: a\npurpose: marketing\nentry: {entry}\n" + WAIT)
     assert loaded.topology.programs["a"].reenter_ms == reenter_ms
+
+
+def test_an_undeclared_entry_event_is_one_mistake_and_not_one_for_each_of_its_properties(shop):
+    steps = 'steps: [{wait: {until: event.starts}}, {alert: slack, message: "{event.title}"}]\n'
+    problems = shop.problems(a="program: a\npurpose: marketing\nentry: {on: webinar}\n" + steps)
+    assert len(problems) == 1
+    assert "unknown-event" in problems[0]
+
+
+def test_advice_for_a_goto_to_nowhere_is_never_the_goto_itself(shop):
+    steps = "steps: [{id: again, wait: 1d}, {goto: agin}]\n"
+    (problem,) = shop.problems(a=TOP + steps)
+    assert 'write "again"' in problem

@@ -267,6 +267,8 @@ class Checker:
         if not types:
             self.fail(node, f"there is no {namespace} here", _ABSENT[namespace])
         schemas = [names.events[kind] for kind in types if kind in names.events]
+        if not schemas:  # the event type is unknown, which is reported where it stands
+            return self._read(node, source, path, "any")
         found = [base_type(schema[path[0]]) for schema in schemas if path[0] in schema]
         if not found:
             of = f"the event {types[0]}" if len(types) == 1 else f"none of the events {', '.join(types[:5])}"
