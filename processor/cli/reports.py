@@ -111,8 +111,9 @@ def _figures(report: RunReport) -> RenderableType:
     rows: list[tuple[str, Any]] = [
         ("events read, over all runs", report.events),
         ("applied", report.applied),
-        ("contacts", report.contacts),
     ]
+    if report.outcome != "stopped":  # which does not count them
+        rows.append(("contacts", report.contacts))
     rows += [(f"refused: {reason}", count) for reason, count in report.refused.items()]
     counts = (
         ("came a second time (dropped)", report.duplicates),
@@ -136,6 +137,8 @@ def report_json(report: RunReport) -> dict[str, Any]:
     import msgspec
 
     found: dict[str, Any] = msgspec.to_builtins(report)
+    if report.outcome == "stopped":  # they were not counted, which is not none
+        found["contacts"] = found["waiting"] = None
     for name in ("next_due_ms", "watermark_ms"):
         at_ms = found.pop(name)
         found[name.removesuffix("_ms")] = format_time(at_ms) if 0 < at_ms < NEVER_MS else None

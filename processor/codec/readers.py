@@ -64,7 +64,9 @@ class Source(ABC):
 
     @abstractmethod
     def batches(self, size: int = BATCH_RECORDS) -> Iterator[Batch]:
-        """Yield lists of 1 to `size` pairs (record number, raw record), in order.
+        """Yield lists of up to `size` pairs (record number, raw record), in order.
+
+        An empty list is not the end: a stretch without records was read, and the caller may want to stop.
 
         Raises:
             SourceError: the source is damaged, ends in the middle, or cannot be read on.
@@ -114,8 +116,11 @@ class _Lines(Source):
                 # A line that is far too long is cut, and so refused, rather than held in memory.
                 carry = lines.pop()[: LINE_BYTES_MAX + 1]
                 first, number = number + 1, number + len(lines)
-                if number > self._skip:
-                    yield from _cut(self._kept(first, lines), size)
+                kept = self._kept(first, lines) if number > self._skip else []
+                if kept:
+                    yield from _cut(kept, size)
+                else:
+                    yield []  # a line may have no end
         except TornError as error:
             raise SourceError(self.name, number, f"{error}: {_COPY}") from error
         except SourceError as error:

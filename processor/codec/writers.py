@@ -32,10 +32,12 @@ from processor.codec.outputs import (
 from processor.codec.schemas import schema
 from processor.core.outputs import Command, Decision
 
-__all__ = ["FORMATS", "Format", "OutputError", "OutputFolder"]
+__all__ = ["FORMATS", "RUN_MARKER", "Format", "OutputError", "OutputFolder"]
 
 Format = Literal["jsonl", "avro"]
 FORMATS: Final = ("jsonl", "avro")
+RUN_MARKER: Final = ".trayecto-run"
+"""The file in an output folder that says which state it goes with. It is no output."""
 
 _OURS: Final = re.compile(r"(?:commands\.[^/]+|decisions|dead-letters)\.(?:jsonl|avro)")
 _datasync: Final = getattr(os, "fdatasync", os.fsync)  # not every system has the cheaper one
@@ -134,6 +136,38 @@ class OutputFolder:
                 self._files[name].resume(length)
         except OSError as error:
             raise _explained(self.path, error) from error
+
+    def names(self) -> list[str]:
+        """The names of all output files that lie in the folder, whoever wrote them."""
+        try:
+            return sorted(path.name for path in self.path.iterdir() if _OURS.fullmatch(path.name))
+        except OSError as error:
+            raise _explained(self.path, error) from error
+
+    def marker(self) -> str:
+        """Which run the folder belongs to, "" where nothing says so."""
+        try:
+            return (self.path / RUN_MARKER).read_text("utf-8", errors="replace").strip()
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            raise _explained(self.path / RUN_MARKER, error) from error
+
+    def mark(self, run: str) -> None:
+        """Say which run the folder belongs to. When this returns, the disk has it, and has it whole."""
+        path = self.path / RUN_MARKER
+        made = path.with_suffix(".new")
+        try:
+            with made.open("wb") as file:
+                file.write(run.encode() + b"\n")
+                file.flush()
+                if self._sync:
+                    os.fsync(file.fileno())
+            made.replace(path)
+        except OSError as error:
+            raise _explained(path, error) from error
+        if self._sync:
+            self._sync_folder()
 
     def close(self) -> None:
         """Close the files; what was not flushed is not written."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import gc
 import os
+import secrets
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -22,8 +23,9 @@ from typing import Final
 
 import msgspec
 
-from processor.codec.writers import Format, OutputFolder
+from processor.codec.writers import RUN_MARKER, Format, OutputFolder
 from processor.core.model import Topology
+from processor.runtime.intake import look_into
 from processor.runtime.position import STDIN, Position, RunError, check_sources, check_topology
 from processor.runtime.replay import CHUNK_RECORDS, Progress, Replay, wall_clock
 from processor.runtime.summary import RunReport
@@ -32,8 +34,9 @@ from processor.store import RocksStore, StateError, open_rocks
 __all__ = ["PARTITIONS", "RunOptions", "run"]
 
 PARTITIONS: Final = 8
-_OUTPUTS: Final = ("commands.*.jsonl", "commands.*.avro", "decisions.*", "dead-letters.*")
 _GARBAGE_THRESHOLD: Final = 200_000
+_ROCKS_FILE: Final = "CURRENT"  # there is one in every RocksDB database
+_ANEW: Final = "or give a new state and output folder to begin from the first event"
 
 
 class RunOptions(msgspec.Struct, kw_only=True, frozen=True):
@@ -83,6 +86,8 @@ def run(options: RunOptions, on_progress: Callable[[Progress], None] | None = No
     """
     if options.sources.count(STDIN) > 1:
         raise RunError("standard input is given twice: give - once")
+    if options.sources and not (options.state / _ROCKS_FILE).exists():
+        look_into(options.sources[0])  # a start that cannot be made leaves nothing behind
     with (
         _open_state(options) as store,
         OutputFolder(options.out, options.output, sync=options.sync) as out,
@@ -124,17 +129,17 @@ def _opened(options: RunOptions, store: RocksStore, out: OutputFolder) -> Positi
     """Return the position to go on from, with the output files cut back to it."""
     data = store.position()
     if data is None:
-        found = sorted(path.name for pattern in _OUTPUTS for path in options.out.glob(pattern))
-        if found:
+        if found := out.names():
             raise RunError(
                 f"{options.out} holds outputs of another run ({', '.join(found[:3])}) and the state in "
                 f"{options.state} is new: give an empty output folder, or the state that goes with it"
             )
-        position = Position.new(options.topology.digest, options.partitions, options.output, options.now())
-        # From now on, what lies in the output folder is this state's, and may be cut.
-        store.commit({}, position.encode())
-        return position
+        return _begun(options, store, out, secrets.token_hex(16))
     position = Position.decode(data)
+    _check_folder(options, position, out)
+    if position.untouched:
+        out.truncate_to({})
+        return _begun(options, store, out, position.run)
     check_topology(position, options.topology)
     if position.output != options.output:
         raise RunError(
@@ -144,6 +149,41 @@ def _opened(options: RunOptions, store: RocksStore, out: OutputFolder) -> Positi
     check_sources(position, options.sources)
     out.truncate_to(position.lengths)
     return position
+
+
+def _begun(options: RunOptions, store: RocksStore, out: OutputFolder, run: str) -> Position:
+    """Return a position before the first record, with state and output folder tied to each other."""
+    topology = options.topology.digest
+    position = Position.new(topology, options.partitions, options.output, options.now(), run=run)
+    # First the folder, then the state: killed in between, the state is new and the folder empty as before.
+    if out.marker() != run:
+        out.mark(run)
+    if store.meta.topology != topology:
+        store.adopt(topology)
+    # From now on, what lies in the output folder is this state's, and may be cut.
+    store.commit({}, position.encode())
+    return position
+
+
+def _check_folder(options: RunOptions, position: Position, out: OutputFolder) -> None:
+    """Refuse a folder that is not the state's own, before anything in it is cut or removed."""
+    marker = out.marker()
+    if marker == position.run:
+        return
+    found = out.names()
+    if marker:
+        what = "belongs to another run"
+    elif found:
+        what = f"holds outputs of another run ({', '.join(found[:3])})"
+    elif position.lengths:
+        what = f"does not hold the outputs of that state ({', '.join(sorted(position.lengths)[:3])})"
+    else:  # nothing was written so far, and nothing is there: any folder will do
+        out.mark(position.run)
+        return
+    raise RunError(
+        f"{options.out} {what}, and the state in {options.state} goes on where its own outputs end: give the "
+        f"output folder that this state was run with, with its file {RUN_MARKER}, {_ANEW}"
+    )
 
 
 @contextmanager

@@ -23,7 +23,7 @@ import msgspec
 from processor.codec.readers import Batch, Raw, Source, SourceError, open_source
 from processor.runtime.position import STDIN, Position, is_stream
 
-__all__ = ["OPEN_SECONDS_MAX", "Chunk", "checksum_of", "chunks", "open_when_ready"]
+__all__ = ["OPEN_SECONDS_MAX", "Chunk", "checksum_of", "chunks", "look_into", "open_when_ready"]
 
 OPEN_SECONDS_MAX: Final = 0.3  # a chunk of a stream is not kept open longer
 _LOOK_SECONDS: Final = 0.2  # how long a wait for standard input can put off a stop
@@ -46,6 +46,13 @@ def open_when_ready(path: str, stopped: Callable[[], bool]) -> Source | None:
     return open_source(path)
 
 
+def look_into(path: str) -> None:
+    """Read the beginning of a file. Raises SourceError where it is not one of events; streams are left be."""
+    if path != STDIN and not is_stream(path):
+        with open_source(path) as source:
+            next(source.batches(1), None)
+
+
 def chunks(
     source: Source, path: str, position: Position, size: int, stopped: Callable[[], bool], *, early: bool
 ) -> Iterator[Chunk]:
@@ -56,17 +63,19 @@ def chunks(
     """
     if not is_stream(path):
         source.skip(position.number)
-        return _cut(source.batches(size), position.taken, size)
+        return _cut(source.batches(size), position.taken, size, stopped)
     stream = _Stream(source, position, waits=path == STDIN)
     return _of_stream(stream, position.taken, size, stopped, early=early)
 
 
-def _cut(batches: Iterator[Batch], taken: int, size: int) -> Iterator[Chunk]:
+def _cut(batches: Iterator[Batch], taken: int, size: int, stopped: Callable[[], bool]) -> Iterator[Chunk]:
     held: Batch = []
     room = size - taken % size
     torn: SourceError | None = None
     try:
         for batch in batches:
+            if stopped():
+                return
             held += batch
             while len(held) >= room:
                 yield Chunk(held[:room])

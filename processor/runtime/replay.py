@@ -71,7 +71,11 @@ class Sink(Protocol):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a run has come. ``total_bytes`` is 0 where it is not known (a stream)."""
+    """How far a run has come. ``total_bytes`` is 0 where it is not known (a stream).
+
+    ``read_bytes`` reaches it with the last report of a run that came to its end, and not before: a reader is
+    ahead of the records that were acted on.
+    """
 
     records: int
     read_bytes: int
@@ -146,6 +150,8 @@ class Replay:
                 self._driver.move(self._driver.watermark_ms)
             if self._read_all(sources):
                 outcome = self._finish()
+            if outcome == "finished":
+                self._tell(self._total_bytes)
         except StopRequestedError:
             pass
         seconds = time.perf_counter() - began
@@ -202,7 +208,7 @@ class Replay:
                 position.finished = False
                 self._process(chunk.records, items, contacts)
                 self._commit(moving=False)
-                self._tell(source)
+                self._tell(min(self._read_bytes + source.read_bytes, self._total_bytes - 1))
             if time_is_up:
                 return True
             if self._stopped():
@@ -222,11 +228,10 @@ class Replay:
                 position.finished = False
                 self._store.commit({}, position.encode())
 
-    def _tell(self, source: Source) -> None:
+    def _tell(self, read_bytes: int) -> None:
         if self._on_progress is not None:
-            read = self._read_bytes + source.read_bytes if self._total_bytes else 0
-            records = self.position.total
-            self._on_progress(Progress(records, read, self._total_bytes, self.position.watermark_ms))
+            position, total = self.position, self._total_bytes
+            self._on_progress(Progress(position.total, max(0, read_bytes), total, position.watermark_ms))
 
     # --- one chunk
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from processor.codec.outputs import DeadLetter
 from processor.codec.readers import open_source
-from processor.codec.writers import Format, OutputError, OutputFolder
+from processor.codec.writers import RUN_MARKER, Format, OutputError, OutputFolder
 from processor.core.outputs import Command, Decision
 
 AT_MS = 1_772_357_400_000
@@ -218,3 +218,15 @@ def test_a_full_disk(tmp_path: Path):
     with OutputFolder(tmp_path) as out:
         out.truncate_to({"decisions.jsonl": int(length)})
     assert (tmp_path / "decisions.jsonl").read_bytes().endswith(b"}\n")
+
+
+def test_a_marker_says_whose_the_folder_is_and_is_no_output(tmp_path):
+    with OutputFolder(tmp_path / "out") as out:
+        assert out.marker() == ""
+        out.mark("one")
+        out.mark("two")
+        assert out.marker() == "two"
+        assert out.names() == []
+        out.truncate_to({})
+    assert (tmp_path / "out" / RUN_MARKER).read_bytes() == b"two\n"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [RUN_MARKER]

@@ -15,6 +15,7 @@ from typing import Any
 
 import fastavro
 
+from processor.codec.writers import RUN_MARKER
 from processor.core.model import Topology
 from processor.language import load_topology
 from processor.runtime.embedded import RunOptions, run
@@ -111,8 +112,9 @@ def run_here(base: Path, *sources: Path | str, **others: Any) -> RunReport:
 
 
 def outputs(base: Path) -> dict[str, bytes]:
-    """Every file of an output folder."""
-    return {path.name: path.read_bytes() for path in sorted((base / "out").iterdir())}
+    """Every output of an output folder."""
+    paths = sorted((base / "out").iterdir())
+    return {path.name: path.read_bytes() for path in paths if path.name != RUN_MARKER}
 
 
 def json_lines(data: bytes) -> list[dict[str, Any]]:
