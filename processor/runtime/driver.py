@@ -142,7 +142,6 @@ class Driver:
                     self._deliver()
                     self._breathe(partition)
             elif sweep_ms <= watermark_ms:
-                self._ask_checkpoint()
                 open_sweep(self.topology, partition.shared)
                 self._keep_shared(partition)
                 self._walk(partition)
@@ -153,7 +152,7 @@ class Driver:
         """Walk the partition's contacts, in slices, giving each the sweeps it has not had."""
         shared = partition.shared
         while True:
-            contacts = partition.store.contacts(shared.cursor, SLICE)
+            contacts = partition.contacts_after(shared.cursor, SLICE)
             partition.load(contacts)
             for contact in contacts:
                 self._apply(partition, Sweep(contact))

@@ -72,6 +72,16 @@ class Partition:
             found = self.rows.get(contact)
         return found
 
+    def contacts_after(self, after: str, limit: int) -> list[str]:
+        """Return the next contacts in order, of the store and of those that are only in memory so far.
+
+        At least ``limit`` where there are as many; none when all come before or at ``after``.
+        """
+        stored = self.store.contacts(after, limit)
+        last = stored[-1] if len(stored) == limit else None
+        held = (name for name in self.rows if name > after and (last is None or name <= last))
+        return sorted({*stored, *held})
+
     def next_ms(self) -> int:
         """The earliest instant at which something here is due."""
         due = min(self.store_next_ms, self.sweep_ms)
