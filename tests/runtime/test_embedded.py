@@ -16,10 +16,11 @@ import msgspec
 import pytest
 
 from processor.codec.readers import SourceError
-from processor.codec.writers import OutputError
+from processor.codec.writers import RUN_MARKER, OutputError
 from processor.runtime.embedded import run
 from processor.runtime.position import RunError
-from processor.store import StateError
+from processor.runtime.replay import Progress
+from processor.store import RocksStore, StateError
 from tests.runtime.harness import (
     HOUR_MS,
     ROOT,
@@ -354,6 +355,90 @@ def test_outputs_of_another_run_are_never_overwritten(tmp_path):
         run_here(tmp_path, log)
 
 
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_state_never_cuts_the_outputs_of_another_run(tmp_path, marked):
+    log = write(tmp_path / "log.jsonl", *views(3), event(4, START_MS, "nothing"))
+    more = write(tmp_path / "more.jsonl", *views(9)[3:])
+    run_here(tmp_path / "q1", log)
+    run_here(tmp_path / "q2", log, more)
+    marker = tmp_path / "q2" / "out" / RUN_MARKER
+    if not marked:
+        marker.unlink()
+    before = outputs(tmp_path / "q2")
+    assert before
+    with pytest.raises(RunError) as caught:
+        run_here(tmp_path / "q1", log, more, out=tmp_path / "q2" / "out")
+    for part in (tmp_path / "q1" / "state", tmp_path / "q2" / "out", "give the output folder"):
+        assert str(part) in str(caught.value)
+    assert outputs(tmp_path / "q2") == before
+    assert marker.exists() == marked
+    # Neither does it begin in an empty one, as if its first outputs had never been.
+    with pytest.raises(RunError, match="does not hold the outputs"):
+        run_here(tmp_path / "q1", log, more, out=tmp_path / "empty")
+    assert list((tmp_path / "empty").iterdir()) == []
+    assert run_here(tmp_path / "q1", log, more).outcome == "finished"
+
+
+def test_a_state_without_outputs_does_not_clear_the_folder_of_another_run(tmp_path):
+    log = write(tmp_path / "log.jsonl", *views(3), event(4, START_MS, "nothing"))
+    run_here(tmp_path / "full", log)
+    nothing = write(tmp_path / "nothing.jsonl")
+    run_here(tmp_path / "none", nothing)
+    before = outputs(tmp_path / "full")
+    with pytest.raises(RunError, match="belongs to another run"):
+        run_here(tmp_path / "none", nothing, out=tmp_path / "full" / "out")
+    assert outputs(tmp_path / "full") == before
+
+
+def test_the_folder_is_marked_before_the_state_refers_to_it(tmp_path, monkeypatch):
+    log = write(tmp_path / "log.jsonl", *views(3))
+
+    class StopError(Exception):
+        pass
+
+    def commit(*_: object) -> None:
+        assert (tmp_path / "out" / RUN_MARKER).read_text().strip()
+        raise StopError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RocksStore, "commit", commit)
+        with pytest.raises(StopError):
+            run_here(tmp_path, log)
+    assert run_here(tmp_path, log).events == 3
+
+
+@pytest.mark.parametrize("bad", ["folder", "utf-16", "missing"])
+def test_a_refused_start_leaves_nothing_behind(tmp_path, bad):
+    source = tmp_path / "source"
+    if bad == "folder":
+        source.mkdir()
+    elif bad == "utf-16":
+        source.write_text("{}\n", "utf-16")
+    with pytest.raises(SourceError):
+        run_here(tmp_path, source)
+    assert not (tmp_path / "state").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_start_that_read_nothing_binds_nobody(tmp_path):
+    source = tmp_path / "source"
+    source.write_text("{}\n", "utf-16")
+    with source.open("rb") as file:
+        _, error = child(tmp_path, "-", stdin=file).communicate(timeout=60)
+    assert "UTF-16" in error
+    other = msgspec.structs.replace(topology(), digest="another")
+    log = write(tmp_path / "log.jsonl", *views(3))
+    assert run_here(tmp_path, log, topology=other, output="avro").events == 3
+    assert list(outputs(tmp_path)) == list(run_outputs(tmp_path / "whole", log, output="avro"))
+    with pytest.raises(RunError, match="another version of the topology"):
+        run_here(tmp_path, log, output="avro")
+
+
+def run_outputs(base: Path, *sources: Path, **given: object) -> dict[str, bytes]:
+    run_here(base, *sources, **given)
+    return outputs(base)
+
+
 # --- what goes wrong
 
 
@@ -434,6 +519,33 @@ def test_a_signal_stops_between_chunks_and_the_run_goes_on_later(tmp_path, numbe
     assert run_here(tmp_path, log, chunk_records=250).outcome == "finished"
     run_here(tmp_path / "whole", log, chunk_records=250)
     assert outputs(tmp_path) == outputs(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("piped", [True, False])
+def test_a_line_without_end_can_be_stopped(tmp_path, piped):
+    with Path("/dev/zero").open("rb") as zeros:
+        process = child(tmp_path, "-" if piped else "/dev/zero", stdin=zeros, signals=True)
+    with process:
+        try:
+            wait_for(tmp_path / "out" / RUN_MARKER, b"")
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            out, error = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert out.splitlines() == ["stopped"], error
+
+
+def test_the_last_progress_has_all_records_and_only_it_is_whole(tmp_path):
+    log = tmp_path / "log.jsonl"
+    log.write_bytes(lines(events(1_234)))
+    told: list[Progress] = []
+    run(options(tmp_path, log, chunk_records=250), told.append)
+    size = log.stat().st_size
+    assert [at.records for at in told] == [250, 500, 750, 1_000, 1_234, 1_234]
+    assert {at.total_bytes for at in told} == {size}
+    assert all(at.read_bytes < size for at in told[:-1])
+    assert told[-1].read_bytes == size
 
 
 # --- standard input

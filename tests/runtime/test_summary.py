@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from pathlib import Path
 
+import msgspec
 import pytest
+from rich.console import Console
 
+from processor.cli.reports import report_json, report_tables
 from processor.core.rows import Row
 from processor.runtime.summary import Tallies, contacts_by_grade
 from processor.store import Changes, MemoryStore
@@ -92,3 +96,15 @@ def test_tallies_start_from_nothing_each():
     one, other = Tallies(), Tallies()
     one.refuse("not_json")
     assert other.refused == {}
+
+
+def test_a_stopped_run_says_nothing_of_contacts_that_it_did_not_count(ran):
+    report, _, _ = ran
+    for outcome, shown in (("finished", True), ("stopped", False)):
+        one = msgspec.structs.replace(report, outcome=outcome)
+        text = io.StringIO()
+        for part in report_tables(one):
+            Console(file=text, width=120).print(part)
+        rows = [line.split() for line in text.getvalue().splitlines()]
+        assert any(row[:1] == ["contacts"] and len(row) == 2 for row in rows) == shown
+        assert report_json(one)["contacts"] == (report.contacts if shown else None)
