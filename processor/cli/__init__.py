@@ -10,6 +10,8 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
-    from processor.cli.app import app
-
+    try:
+        from processor.cli.app import app
+    except KeyboardInterrupt:  # Ctrl-C while the modules load: nothing has begun, so there is nothing to say
+        raise SystemExit(130) from None
     app()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -10,7 +12,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from processor.cli.errors import BUG, INTERRUPTED, CommandError
+from processor.cli.errors import BUG, DOWN, INTERRUPTED, CommandError, disk_failure
 
 __all__ = ["app", "epilog", "settings"]
 
@@ -24,6 +26,17 @@ _EPILOG: Final = (
 class _Group(TyperGroup):
     """Ends every command in one way: an exit code and a message, a traceback only for who asks for it."""
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # of --help, which is printed before any command is invoked
+            if os.environ.get("TRAYECTO_DEBUG"):
+                raise
+            _say_disk_failure(error)
+            sys.exit(DOWN)
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
@@ -35,6 +48,12 @@ class _Group(TyperGroup):
             raise typer.Exit(INTERRUPTED) from None
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
+        except OSError as error:
+            # A disk that is full or not ours is foreseeable, and so no bug.
+            if os.environ.get("TRAYECTO_DEBUG"):
+                raise
+            _say_disk_failure(error)
+            raise typer.Exit(DOWN) from None
         except Exception as error:
             # The command line's own exceptions (wrong usage) know how to show themselves.
             if os.environ.get("TRAYECTO_DEBUG") or hasattr(error, "show"):
@@ -44,6 +63,18 @@ class _Group(TyperGroup):
                 "please report it, with what TRAYECTO_DEBUG=1 shows of it",
             )
             raise typer.Exit(BUG) from None
+
+
+def _say_disk_failure(error: OSError) -> None:
+    """Say what failed, and let go of results that could not be written: Python would try again at its end."""
+    _say_error(*disk_failure(error))
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError, ValueError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, sys.stdout.fileno())
+            os.close(null)
 
 
 def _say_error(message: str, fix: str) -> None:

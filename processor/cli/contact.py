@@ -12,7 +12,7 @@ from processor.cli.options import At, Output, OutputOption, State, TopologyOptio
 
 if TYPE_CHECKING:
     from processor.core.model import Topology
-    from processor.core.rows import Row
+    from processor.core.rows import Past, Row
     from processor.runtime.inspect import Seen
 
 EXAMPLES = (
@@ -50,6 +50,7 @@ def show(
     Scores and caps are as of the contact's own clock (its latest event or timer), or of --at.
     """
     from processor.cli.options import existing_folder, instant, load
+    from processor.core.rows import Row
     from processor.runtime.inspect import seen
 
     existing_folder(state, "the state's folder")
@@ -60,10 +61,11 @@ def show(
             f'the state holds no contact "{contact}"', "is that the id as the events have it?", NO
         )
     found = seen(made, contact, data, instant(at, made.timezone))
+    past = Row.decode(data).memory.past
     if output is Output.JSON:
-        _json(found)
+        _json(found, past)
     else:
-        _show(found, made)
+        _show(found, past, made)
 
 
 def stored_row(topology: Topology, state: Path, contact: str) -> Row | None:
@@ -84,7 +86,7 @@ def _stored(state: Path, contact: str) -> bytes | None:
         raise CommandError(str(error), "", DOWN) from None
 
 
-def _json(found: Seen) -> None:
+def _json(found: Seen, past: dict[str, Past]) -> None:
     from processor.cli.output import json_out
     from processor.core.time import format_time
 
@@ -117,6 +119,15 @@ def _json(found: Seen) -> None:
                 }
                 for one in found.enrollments
             ],
+            "entered": [
+                {
+                    "program": name,
+                    "times": one.entries,
+                    "last_entered_at": at(one.entered_ms),
+                    "last_left_at": at(one.ended_ms),
+                }
+                for name, one in past.items()
+            ],
             "timers": [{"timer": name, "at": at(due)} for name, due in found.timers],
             "caps": [{"cap": one.name, "used": one.used, "at_most": one.at_most} for one in found.caps],
             "row_bytes": found.row_bytes,
@@ -124,7 +135,7 @@ def _json(found: Seen) -> None:
     )
 
 
-def _show(found: Seen, topology: Topology) -> None:
+def _show(found: Seen, past: dict[str, Past], topology: Topology) -> None:
     from processor.cli.output import console, table
     from processor.runtime.expectations import shown, values_text
 
@@ -171,8 +182,16 @@ def _show(found: Seen, topology: Topology) -> None:
             for one in found.enrollments
         ],
     )
+    put(
+        "Entered so far",
+        ["program", "times", "last entered", "last left"],
+        [(name, one.entries, at(one.entered_ms), at(one.ended_ms)) for name, one in past.items()],
+        right=(1,),
+    )
     put("Timers", ["timer", "at"], [(name, at(due)) for name, due in found.timers])
     put(
         "Caps", ["cap", "used", "of"], [(one.name, one.used, one.at_most) for one in found.caps], right=(1, 2)
     )
+    if not found.enrollments:
+        out.print("It is in no program now.")
     out.print(f"The row has {found.row_bytes:,} bytes.", style="dim")

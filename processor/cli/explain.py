@@ -69,6 +69,8 @@ def explain(
         moments = list(decisions_of(out, contact))
     except FileNotFoundError:
         raise CommandError(f"{out} holds no decisions.jsonl", "give the --out folder of a run") from None
+    if program is not None and not any(one.program == program for one in moments):
+        _unknown(program, {one.program for one in moments if one.program}, made, contact)
     if not moments:
         message = f'nothing was ever decided about "{contact}"'
         raise CommandError(message, "is that the id as the events have it (contact_id)?", NO)
@@ -82,7 +84,22 @@ def explain(
     if output is Output.JSON:
         _json(contact, seen, standing)
     else:
-        _show(contact, seen, standing, made, zone)
+        _show(contact, seen, standing, made, zone, program)
+
+
+def _unknown(program: str, met: set[str], topology: Topology | None, contact: str) -> None:
+    """Say that a program asked for is in no decision. Raises CommandError when the topology has none such."""
+    from processor.cli.output import errors
+    from processor.language.problems import instead, listed
+
+    if topology is not None:
+        if program not in topology.programs:
+            raise CommandError(f'there is no program "{program}"', instead(program, topology.programs))
+    elif met:
+        note = f'note: no decision about "{contact}" is of a program "{program}"'
+        errors().print(
+            f"{note}; there are {listed(sorted(met))}", style="yellow", markup=False, soft_wrap=True
+        )
 
 
 def _zone(topology: Topology | None, folder: Path | None, state: Path | None, contact: str) -> ZoneInfo:
@@ -154,7 +171,12 @@ def _json(contact: str, moments: list[Moment], state: State) -> None:
 
 
 def _show(
-    contact: str, moments: list[Moment], state: State, topology: Topology | None, zone: ZoneInfo
+    contact: str,
+    moments: list[Moment],
+    state: State,
+    topology: Topology | None,
+    zone: ZoneInfo,
+    program: str | None,
 ) -> None:
     from rich.text import Text
 
@@ -169,7 +191,7 @@ def _show(
     _show_state(out, state, zone)
     if topology is not None:
         known = {one.program for one in moments}
-        missing = [name for name in topology.programs if name not in known]
+        missing = [name for name in topology.programs if name not in known and program in (None, name)]
         if missing:
             out.print(Text("Nothing that starts these programs has come:", style="bold"))
             for name in missing:

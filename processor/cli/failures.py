@@ -71,6 +71,11 @@ def _diff(pairs: Sequence[Pair]) -> Iterator[RenderableType]:
             yield Text(f"+ {pair.got}", style="green")
 
 
+def _brief(ms: int) -> str:
+    """A span to its two largest units: with more, its column takes the room of what happened."""
+    return " ".join(format_duration(ms).split()[:2])
+
+
 def path_table(
     title: str, moments: Sequence[Moment], zone: ZoneInfo, *, since_ms: int | None = None
 ) -> Table:
@@ -92,7 +97,7 @@ def path_table(
         row = ["" if at == before else at, moment.program, said]
         if since_ms is not None:
             passed = moment.at_ms - since_ms
-            row.insert(1, "" if at == before else f"+{format_duration(passed)}" if passed > 0 else "")
+            row.insert(1, "" if at == before else f"+{_brief(passed)}" if passed > 0 else "")
         rows.append(row)
         before = at
     columns = ["time", "program", "what happened"]

@@ -66,10 +66,11 @@ def failures_explained() -> Iterator[None]:
     from processor.codec.writers import OutputError
     from processor.runtime.position import RunError
     from processor.store import StateError
+    from processor.store.rocks import PartitionsError
 
     try:
         yield
-    except (RunError, SourceError) as error:
+    except (PartitionsError, RunError, SourceError) as error:
         raise CommandError(str(error), "", USAGE) from None
     except (StateError, OutputError) as error:
         raise CommandError(str(error), "", DOWN) from None

@@ -12,10 +12,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from processor.language import Problem
 
-__all__ = ["Bar", "console", "errors", "json_out", "progress", "relative", "show_problems", "table"]
+__all__ = [
+    "Bar",
+    "console",
+    "errors",
+    "indented",
+    "json_out",
+    "progress",
+    "relative",
+    "show_problems",
+    "table",
+]
 
 WIDTH = 80  # where the output is no terminal
 
@@ -46,6 +57,7 @@ def json_out(value: Any) -> None:
 
     data = msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2)
     sys.stdout.write(data.decode() + "\n")
+    sys.stdout.flush()  # what cannot be written is found here, where it can be explained
 
 
 def table(
@@ -84,8 +96,10 @@ def _cell(value: Any) -> str:
 
 
 def show_problems(problems: Iterable[Problem], folder: Path, out: Console | None = None) -> None:
-    """Show what is wrong with files: place, rule, what is wrong, what to write. Default: standard error."""
-    from rich.padding import Padding
+    """Show what is wrong with files: place, rule, what is wrong, what to write. Default: standard error.
+
+    For a person each finding takes a few lines, indented; where nobody watches it is one line, for grep.
+    """
     from rich.text import Text
 
     out = out or errors()
@@ -95,10 +109,25 @@ def show_problems(problems: Iterable[Problem], folder: Path, out: Console | None
         text.append(" ")
         text.append(problem.severity, style="red" if problem.severity == "error" else "yellow")
         text.append(f" {problem.rule}", style="dim")
+        if not out.is_terminal:
+            said = "; ".join(part for part in (problem.message, problem.fix) if part)
+            text.append(f": {' '.join(said.splitlines())}")
         out.print(text, soft_wrap=True)
-        out.print(Padding(Text(problem.message), (0, 0, 0, 2)))
-        if problem.fix:
-            out.print(Padding(Text(problem.fix, style="green"), (0, 0, 0, 2)))
+        if out.is_terminal:
+            indented(out, Text(problem.message))
+            if problem.fix:
+                indented(out, Text(problem.fix, style="green"))
+
+
+def indented(out: Console, text: Text) -> None:
+    """Print indented text: wrapped below its beginning on a terminal, else whole, on one line."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    if out.is_terminal:
+        out.print(Padding(text, (0, 0, 0, 2)))
+    else:
+        out.print(Text.assemble("  ", text), soft_wrap=True)
 
 
 class Bar(Protocol):

@@ -190,7 +190,7 @@ def _show(topology: Topology, program: str, shown: Preview, output: Output) -> N
     from rich.text import Text
 
     from processor.cli.failures import path_table
-    from processor.cli.output import console, json_out
+    from processor.cli.output import console, indented, json_out
     from processor.core.time import format_time
     from processor.runtime.preview import waits_for
 
@@ -229,9 +229,9 @@ def _show(topology: Topology, program: str, shown: Preview, output: Output) -> N
     if waits:
         out.print(Text("What ends the waits", style="bold"))
         for step, text in waits:
-            out.print(Text.assemble("  ", (step, "blue"), f"  {text}"))
+            indented(out, Text.assemble((step, "blue"), f"  {text}"))
     for note in shown.notes:
-        out.print(Text(f"note: {note}", style="dim"))
+        out.print(Text(f"note: {note}", style="dim"), soft_wrap=not out.is_terminal)
 
 
 def _fields(moment: Any) -> dict[str, Any]:

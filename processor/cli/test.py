@@ -41,17 +41,20 @@ def test(
     """
     from processor.cli.options import load
     from processor.cli.output import json_out
+    from processor.language.problems import listed
     from processor.runtime.scenario import run_scenario
 
     loaded = load(topology)
     if program is not None and program not in loaded.topology.programs:
         known = ", ".join(loaded.topology.programs) or "none"
         raise CommandError(f'there is no program "{program}"', f"the programs are: {known}")
-    wanted = [
-        one
-        for one in scenarios_of(loaded)
-        if program in (None, one.program) and (name is None or name.casefold() in one.name.casefold())
-    ]
+    there = [one for one in scenarios_of(loaded) if program in (None, one.program)]
+    wanted = [one for one in there if name is None or name.casefold() in one.name.casefold()]
+    if there and not wanted:
+        of = f" of {program}" if program else ""
+        number = f"{len(there)} scenarios" if len(there) > 1 else "one scenario"
+        names = listed(f'"{one.name}"' for one in there)
+        raise CommandError(f'--name "{name}" fits none of the {number}{of}', f"they are: {names}", NO)
     if not wanted:
         fix = "write some beside the program, in programs/NAME.test.yaml"
         raise CommandError("there are no scenarios to run", fix, NO)

@@ -16,8 +16,9 @@ from processor.core.lifecycle import LISTENING
 from processor.core.model import Audience, Entry, Program, Reaction, Topology
 from processor.core.nodes import WaitFor
 from processor.core.outputs import Command
-from processor.core.schema import BUILT_IN_EVENTS
+from processor.core.schema import BUILT_IN_EVENTS, DERIVED_EVENTS
 from processor.core.time import DAY_MS, HOUR_MS, date_text, format_time
+from processor.language.problems import instead
 from processor.runtime.sentences import Moment
 from processor.runtime.simulate import LOOK_AHEAD_MS, Simulation, consent_event, forced
 
@@ -150,7 +151,22 @@ def _begin(topology: Topology, person: Person, start_ms: int) -> Simulation:
 def _publish(world: Simulation, event_type: str, at_ms: int, properties: Mapping[str, Any]) -> None:
     reason = world.publish(CONTACT, event_type, at_ms, properties)
     if reason is not None:
-        raise ValueError(f'the event "{event_type}" cannot be taken: {reason}')
+        raise ValueError(_refused(world.topology, event_type, reason))
+
+
+def _refused(topology: Topology, event_type: str, reason: str) -> str:
+    """Say why an event cannot be taken, by the reason of :func:`processor.core.schema.validate`."""
+    rule, _, about = reason.partition(": ")
+    if rule == "unknown_event_type":
+        known = [name for name in topology.event_schemas if name not in DERIVED_EVENTS]
+        known.sort(key=lambda name: name in BUILT_IN_EVENTS)  # the topology's own are the likelier ones
+        return f'there is no event type "{event_type}": {instead(event_type, known)}'
+    why = {
+        "derived_event_type": "events of this type are raised by the machine, so nobody can do it",
+        "missing_property": f"it must have the property {about}: write {{{about}: …}}",
+        "wrong_type": about,
+    }.get(rule, reason)
+    return f'the event "{event_type}" cannot be taken: {why}'
 
 
 def _enter(topology: Topology, program: Program, person: Person, start_ms: int) -> tuple[Simulation, str]:

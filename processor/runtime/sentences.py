@@ -72,7 +72,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "runaway": "it ran too many steps without a wait",
     },
     "stepped": {
-        "else": "no condition held",
+        "else": "the else ran",
         "no_date": "there is no date to wait for, so it went on",
         "date_passed": "the date has passed, so it went on",
         "rounds_done": "all rounds are done",

@@ -42,7 +42,16 @@ from rocksdict import (
 from processor.core.rows import ROW_VERSION
 from processor.store.base import NEVER_MS, Changes, StateError
 
-__all__ = ["FORMAT", "PARTITIONS_MAX", "Meta", "RocksMemory", "RocksPartition", "RocksStore", "open_rocks"]
+__all__ = [
+    "FORMAT",
+    "PARTITIONS_MAX",
+    "Meta",
+    "PartitionsError",
+    "RocksMemory",
+    "RocksPartition",
+    "RocksStore",
+    "open_rocks",
+]
 
 FORMAT: Final = 1  # of the keys above
 PARTITIONS_MAX: Final = 65_536
@@ -54,6 +63,10 @@ _DUE_AT: Final = 3  # the due time's place in a key of the index
 _CONTACT_AT: Final = 11
 
 _Result = TypeVar("_Result")
+
+
+class PartitionsError(StateError):
+    """The state has another number of partitions than the run asks for: the caller has to say another."""
 
 
 class RocksMemory:
@@ -322,7 +335,7 @@ def _checked(database: Rdict, path: Path, wanted: Meta) -> Meta:
             f"program that wrote it, or {anew}"
         )
     if meta.partitions != wanted.partitions:
-        raise StateError(
+        raise PartitionsError(
             f"the state in {path} has {meta.partitions} partitions and this run {wanted.partitions}: run it "
             f"with {meta.partitions}, or {anew}"
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -164,3 +166,51 @@ def test_ctrl_c_ends_a_command_quietly(cli, monkeypatch, tmp_path):
     monkeypatch.setattr("processor.cli.lint.findings", stopped)
     done = cli("lint", tmp_path)
     assert (done.code, done.out) == (130, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("init", "file/shop"),
+        ("graph", "shop", "--out", "file/graphs"),
+        ("schema", "--out", "file/schemas"),
+        ("demo", "--keep", "file/demo"),
+    ],
+)
+def test_a_disk_that_cannot_be_written_is_no_bug(cli, shop, tmp_path, arguments):
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    done = cli(*arguments)
+    assert done.code == 3
+    assert "file/" in done.err
+    assert "give another path" in done.err
+    assert "bug" not in done.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
+@pytest.mark.parametrize("arguments", ["lint shop", "lint shop -o json", "--help"])
+def test_a_full_disk_is_said_where_results_go(shop, tmp_path, arguments):
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-c", "from processor.cli import main; main()", *arguments.split()]
+        done = subprocess.run(
+            command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False
+        )
+    assert done.returncode == 3
+    assert b"the disk is full" in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
+
+
+def test_an_interrupt_while_the_modules_load_shows_no_traceback(tmp_path):
+    code = (
+        "import builtins, signal\n"
+        "real = builtins.__import__\n"
+        "def load(name, *rest):\n"
+        "    if name == 'typer':\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "    return real(name, *rest)\n"
+        "builtins.__import__ = load\n"
+        "from processor.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (130, b"")

@@ -9,6 +9,16 @@ import pytest
 
 from processor.cli.gallery import blueprints
 
+WAITING = """\
+program: welcome
+entry:
+  on: signed_up
+steps:
+  - id: ask
+    wait_for: order_completed
+    timeout: 12d 10h 16m 22s
+"""
+
 
 def test_a_new_topology_passes_its_own_checks(cli, shop):
     assert cli("lint", shop, "--strict").out == f"{shop}: 0 errors, 0 warnings\n"
@@ -42,8 +52,9 @@ def test_lint_says_no_with_place_and_fix(cli, shop):
     )
     done = cli("lint", shop)
     assert done.code == 1
-    assert f"{path}:5:13 error unknown-event" in done.out
-    assert 'write "signed_up"' in done.out
+    said = 'there is no event type "singed_up"; write "signed_up"'
+    # Where nobody watches a finding is one line, and none is filled up with spaces.
+    assert f"{path}:5:13 error unknown-event: {said}" in done.out.splitlines()
     found = cli("lint", shop, "--output", "json")
     assert (found.code, found.json["good"], found.json["errors"]) == (1, False, 1)
     assert found.json["problems"][0]["line"] == 5
@@ -103,7 +114,9 @@ def test_a_failed_scenario_shows_both_sides_the_difference_and_the_path(cli, sho
 def test_scenarios_are_chosen_by_program_and_name(cli, shop):
     assert "1 passed" in cli("test", shop, "--name", "NEVER").out
     assert cli("test", shop, "--program", "nothing").code == 2
-    assert cli("test", shop, "--name", "nothing like it").code == 1
+    none = cli("test", shop, "--name", "nothing like it", "--program", "welcome")
+    assert none.code == 1
+    assert "fits none of the 4 scenarios of welcome" in none.err
 
 
 def test_programs_are_drawn(cli, shop):
@@ -122,6 +135,19 @@ def test_a_preview_shows_times_waits_and_what_ends_them(cli, shop):
     assert done.code == 0
     for text in ("times of Europe/Madrid", "2026-03-03 08:00", "+9h 30m", "quiet hours", "wait-3d  wait 3d"):
         assert text in done.out, text
+
+
+def test_what_ends_a_wait_stays_on_its_line_and_spans_stay_short(cli, shop, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "44")
+    path = shop / "programs" / "welcome.yaml"
+    path.write_text(WAITING, encoding="utf-8")
+    done = cli("preview", shop, "-p", "welcome", "--start", "2026-03-02 10:00")
+    assert done.code == 0, done.err
+    waits = done.out.split("What ends the waits\n")[1].splitlines()
+    assert waits[0].startswith("  ask  wait for order_completed")
+    assert waits[0].endswith("→ the end")
+    assert "+12d 10h" in done.out
+    assert "16m" not in done.out.split("What ends")[0]
 
 
 def test_a_preview_follows_given_events_and_a_given_contact(cli, shop, tmp_path):
@@ -144,7 +170,7 @@ def test_a_preview_follows_given_events_and_a_given_contact(cli, shop, tmp_path)
         ((), "say which program"),
         (("--program", "nothing"), "there is no program"),
         (("-p", "welcome", "--event", "+x signed_up"), "not a duration"),
-        (("-p", "welcome", "--event", "no_such_event"), "cannot be taken"),
+        (("-p", "welcome", "--event", "sined_up"), 'there is no event type "sined_up": write "signed_up"'),
         (("-p", "welcome", "--event", "signed_up {source: 3}"), "cannot be taken"),
         (("-p", "welcome", "--variant", "side"), "names no variant"),
         (("-p", "welcome", "--variant", "side=a"), "no split"),

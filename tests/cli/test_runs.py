@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 
 from tests.cli.conftest import ran_shop
 
@@ -71,6 +72,12 @@ def test_exit_codes_of_a_run(cli, shop, tmp_path):
     assert cli("run", "--topology", shop, "--events", "gone.jsonl").code == 2
     assert cli("run", "--topology", "nowhere", "--events", events).code == 2
     assert cli("run", "--topology", shop, "--events", events, "--until", "soon").code == 2
+    assert cli("run", "--topology", shop, "--events", events).code == 0
+    done = cli("run", "--topology", shop, "--events", events, "--partitions", 4)
+    assert done.code == 2
+    assert "has 8 partitions" in done.err
+    shutil.rmtree(tmp_path / "state")
+    shutil.rmtree(tmp_path / "out")
     (tmp_path / "state").write_text("a file", encoding="utf-8")
     assert cli("run", "--topology", shop, "--events", events).code == 3
     (shop / "programs" / "welcome.yaml").write_text("program: welcome\n", encoding="utf-8")
@@ -121,6 +128,27 @@ def test_explain_names_programs_that_nothing_started(cli, shop):
     cli("new", "abandoned-cart", "--topology", shop)
     ran_shop(cli, shop)
     assert "abandoned-cart (starts by cart_abandoned)" in cli("explain", "ana", "--topology", shop).out
+
+
+def test_explain_says_that_a_program_is_not_known(cli, shop):
+    ran_shop(cli, shop)
+    wrong = cli("explain", "ana", "-p", "welcom", "--topology", shop)
+    assert wrong.code == 2
+    assert 'write "welcome"' in wrong.err
+    noted = cli("explain", "ana", "-p", "welcom")
+    assert noted.code == 0
+    assert 'is of a program "welcom"; there are welcome' in noted.err
+    cli("new", "abandoned-cart", "--topology", shop)
+    assert "abandoned-cart" not in cli("explain", "ana", "-p", "welcome", "--topology", shop).out
+
+
+def test_who_is_inside_nothing_is_shown_with_what_was(cli, shop):
+    cli("run", "--topology", shop, "--events", shop / "events.jsonl", "--until", "2026-06-01")
+    done = cli("contact", "show", "ben", "--topology", shop)
+    assert "It is in no program now." in done.out
+    found = cli("contact", "show", "ben", "--topology", shop, "--output", "json").json
+    assert [(one["program"], one["times"]) for one in found["entered"]] == [("welcome", 1)]
+    assert found["entered"][0]["last_left_at"] is not None
 
 
 def test_explain_and_show_know_nobody(cli, shop):

@@ -88,7 +88,7 @@ def test_a_rule_with_a_name_is_said_with_its_name():
         (Moment("waiting", "c", 0, step="w", detail={"until": 7}), "waits at w until <7>"),
         (Moment("waiting", "c", 0, step="w"), "waits at w without an end"),
         (Moment("stepped", "c", 0, step="decide", reason="score.x > 3"), "decide: went where score.x > 3"),
-        (Moment("stepped", "c", 0, step="decide", reason="else"), "decide: no condition held"),
+        (Moment("stepped", "c", 0, step="decide", reason="else"), "decide: the else ran"),
         (Moment("exited", "c", 0, step="s", reason="order_completed"), "left at s: order_completed"),
         (
             Moment("not_entered", "c", 0, reason="reenter_never"),

@@ -83,7 +83,7 @@ def test_given_events_are_what_happens_and_nothing_else(topology):
         Doing("clicked", {"template": "hello"}, START + 5),
     ]
     assert sent(preview(topology, "welcome", Person(), START, events=events)) == [(0, "hello"), (5, "thanks")]
-    with pytest.raises(ValueError, match="wrong_type: seats"):
+    with pytest.raises(ValueError, match="cannot be taken: seats must be"):
         preview(
             topology,
             "welcome",
