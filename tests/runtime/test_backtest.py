@@ -57,5 +57,5 @@ def test_outputs_go_into_an_empty_folder_only(tmp_path, log):
 def test_progress_ends_at_the_last_record(log):
     told: list[Progress] = []
     backtest(options(log), told.append)
-    assert [progress.records for progress in told] == [4_001]
+    assert [progress.records for progress in told] == [4_001, 4_001]  # the chunk, and the end
     assert told[-1].read_bytes == told[-1].total_bytes == log.stat().st_size
