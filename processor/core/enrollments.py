@@ -120,7 +120,6 @@ def _complete(turn: Turn, program: Program, enrollment: Enrollment) -> None:
 _DECISION_OF_SIGNAL: Final = {
     "goal": "goal",
     "exit": "exited",
-    "refused": "not_entered",
     "window_closed": "observed_out",
 }
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from processor.core.enrollments import record
 from processor.core.ids import enrollment_id
 from processor.core.leases import take_unit
 from processor.core.lifecycle import ACTIVE, ENDED, HOLDOUT, PENDING, READY, move_enrollment
@@ -144,38 +145,14 @@ def _begin(turn: Turn, program: Program, entry: Entry, key: str, cause: str) -> 
 def _start(turn: Turn, program: Program, enrollment: Enrollment, detail: dict[str, Any]) -> None:
     enrollment.tracks = [Track(program.first, READY, 0, turn.now_ms)]
     turn.runnable.append(enrollment)
-    turn.out.append(
-        Decision(
-            "entered",
-            turn.contact_id,
-            turn.now_ms,
-            program.name,
-            program.version,
-            enrollment.id,
-            "",
-            "",
-            detail,
-        )
-    )
+    record(turn, "entered", enrollment, detail=detail)
 
 
 def _hold_apart(
     turn: Turn, program: Program, enrollment: Enrollment, reason: str, detail: dict[str, Any]
 ) -> None:
     """A holdout enrollment stays, without steps, as long as its goal can be reached."""
-    turn.out.append(
-        Decision(
-            "holdout",
-            turn.contact_id,
-            turn.now_ms,
-            program.name,
-            program.version,
-            enrollment.id,
-            "",
-            reason,
-            detail,
-        )
-    )
+    record(turn, "holdout", enrollment, reason=reason, detail=detail)
     enrollment.state = HOLDOUT
     enrollment.due_ms = enrollment.goal_by_ms or turn.now_ms
 
@@ -188,18 +165,7 @@ def granted(turn: Turn, program: Program, enrollment: Enrollment, *, unit: bool)
         return
     move_enrollment(enrollment, "refused")
     turn.retimed = True
-    turn.out.append(
-        Decision(
-            "not_entered",
-            turn.contact_id,
-            turn.now_ms,
-            program.name,
-            program.version,
-            enrollment.id,
-            "",
-            "entrants_full",
-        )
-    )
+    record(turn, "not_entered", enrollment, reason="entrants_full")
 
 
 def _kept(turn: Turn, program: Program) -> dict[str, Any] | None:

@@ -27,7 +27,7 @@ from processor.core.turn import Turn
 
 if TYPE_CHECKING:
     from processor.core.events import Input
-    from processor.core.model import Entry, Reaction, Topology
+    from processor.core.model import Reaction, Topology
     from processor.core.outputs import Output
     from processor.core.rows import Enrollment, Row, Timer
     from processor.core.shared import Shared
@@ -50,7 +50,7 @@ def advance(
     a merge), the outputs in order, and whether the shared row changed. Raises AssertionError when an
     invariant does not hold.
     """
-    turn = Turn(topology, row, shared, item.contact_id, row.clock_ms, [])
+    turn = Turn(topology, row, shared, item.contact_id, row.clock_ms, [], started_ms=row.clock_ms)
     if type(item) is Event:
         _event(turn, item, watermark_ms)
     elif type(item) is Due:
@@ -63,22 +63,28 @@ def advance(
 
 
 def _close(turn: Turn) -> tuple[Row, list[Output], bool]:
-    row = turn.row
     if turn.retimed:
-        if row.inside:
-            enrollments = row.enrollments
-            if any(enrollment.state == ENDED for enrollment in enrollments):
-                enrollments[:] = [enrollment for enrollment in enrollments if enrollment.state != ENDED]
-            row.inside = sorted({enrollment.program for enrollment in enrollments})
-        row.due_ms = earliest(row)
+        _tidy(turn)
+    row = turn.row
     assert not turn.runnable, "a turn ends with nothing left to run"
     assert row.clock_ms >= turn.started_ms, "a contact's clock never goes back"
     return row, turn.out, turn.shared_changed
 
 
+def _tidy(turn: Turn) -> None:
+    """Take ended enrollments out of the row, and bring its head up to date."""
+    row = turn.row
+    if row.inside:
+        enrollments = row.enrollments
+        if any(enrollment.state == ENDED for enrollment in enrollments):
+            enrollments[:] = [enrollment for enrollment in enrollments if enrollment.state != ENDED]
+        row.inside = sorted({enrollment.program for enrollment in enrollments})
+    row.due_ms = earliest(row)
+    turn.retimed = False
+
+
 def _event(turn: Turn, event: Event, watermark_ms: int) -> None:
     row = turn.row
-    turn.started_ms = row.clock_ms
     occurred_ms = event.occurred_ms
     if event.append_ms and occurred_ms > event.append_ms + AHEAD_MS_MAX:
         turn.out.append(
@@ -238,7 +244,6 @@ def _look_around(turn: Turn) -> None:
 def _catch_up(turn: Turn, until_ms: int) -> None:
     """Give the contact the sweeps it lacks, and fire its timers due by ``until_ms``, in order of time."""
     row = turn.row
-    turn.started_ms = min(turn.started_ms or row.clock_ms, row.clock_ms)
     if 0 < row.due_ms <= until_ms and row.timers and postpone_idle(turn, until_ms):
         row.due_ms = earliest(row)
     while True:
@@ -252,10 +257,12 @@ def _catch_up(turn: Turn, until_ms: int) -> None:
             _set_now(turn, sweep.due_ms)
             entry = turn.topology.entry_named(sweep.program, sweep.entry)
             if entry is not None:
-                _start_by_time(turn, entry, f"{sweep.entry}@{sweep.due_ms}")
+                consider(turn, entry, f"{sweep.entry}@{sweep.due_ms}")
+                _settle(turn)
         else:
             return
-        row.due_ms = earliest(row)
+        if turn.retimed:
+            _tidy(turn)
 
 
 def _set_now(turn: Turn, at_ms: int) -> None:
@@ -264,11 +271,6 @@ def _set_now(turn: Turn, at_ms: int) -> None:
     turn.event_id = ""
     turn.event_type = ""
     turn.props = {}
-
-
-def _start_by_time(turn: Turn, entry: Entry, cause: str) -> None:
-    consider(turn, entry, cause)
-    _settle(turn)
 
 
 def _fire_at(turn: Turn, due_ms: int) -> None:
@@ -289,7 +291,6 @@ def _fire_at(turn: Turn, due_ms: int) -> None:
         _set_now(turn, due_ms)
         _own_timer(turn, timer)
         _settle(turn)
-    row.enrollments[:] = [enrollment for enrollment in row.enrollments if enrollment.state != ENDED]
     turn.retimed = True
 
 

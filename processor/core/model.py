@@ -115,7 +115,6 @@ class Segment(msgspec.Struct, frozen=True):
 
     name: str
     when: Expression
-    watched: bool = True  # something starts, waits or exits on its changes, or it shall be recorded
 
 
 class Audience(msgspec.Struct, frozen=True):
@@ -334,7 +333,6 @@ class Topology(msgspec.Struct, frozen=True, kw_only=True):
     segments_by_consent: tuple[str, ...]
     segments_by_segment: Mapping[str, tuple[str, ...]]  # those that read it through in_segment
     segment_order: Mapping[str, int]
-    dates: tuple[Entry, ...]
     dates_by_attribute: Mapping[str, tuple[Entry, ...]]
     idle: tuple[Entry, ...]
     schedules: tuple[Entry, ...]

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from math import ceil, log2
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from processor.core.outputs import Decision
 from processor.core.rows import Score, Timer
+from processor.core.time import DAY_MS
+from processor.core.turn import NEVER_MS
 
 if TYPE_CHECKING:
     from processor.core.model import ScoreModel, ScoreRule
     from processor.core.turn import Turn
 
 __all__ = ["add_points", "apply_rules", "check_grade", "grade_now", "score_now", "set_score"]
-
-_DAY_MS: Final = 86_400_000
 
 
 def decayed(model: ScoreModel, score: Score, now_ms: int) -> float:
@@ -68,12 +68,17 @@ def _next_crossing(model: ScoreModel, value: float, now_ms: int) -> int:
     """The first instant at which the decaying value is below a bound that it is not below now."""
     below = bisect_right(model.bounds, value)
     bound = model.bounds[below - 1] if below else 0.0
+    soonest = now_ms + DAY_MS if model.compared_freely else NEVER_MS
+    return min(soonest, _below_at(model, value, now_ms, bound))
+
+
+def _below_at(model: ScoreModel, value: float, at_ms: int, bound: float) -> int:
+    """When decay has taken ``value``, as of ``at_ms``, below ``bound``; NEVER_MS for never."""
     half_unit = 0.5 * 10.0**-model.decimals  # below it the rounded value is below the bound
-    soonest = now_ms + _DAY_MS if model.compared_freely else 1 << 62
-    if bound <= half_unit:
-        return soonest
+    if bound <= half_unit or value <= 0:
+        return NEVER_MS
     wait = ceil(model.half_life_ms * log2(value / (bound - half_unit))) + 1
-    return min(soonest, now_ms + max(wait, 1))
+    return at_ms + max(wait, 1)
 
 
 def apply_rules(turn: Turn, rules: tuple[ScoreRule, ...], age_ms: int) -> None:
@@ -190,12 +195,10 @@ def _watch_grade(turn: Turn, model: ScoreModel, score: Score) -> None:
         if timer.kind == "grade" and timer.name == model.name:
             return
     floor = next(grade.until for grade in model.grades if grade.name == score.grade)
-    half_unit = 0.5 * 10.0**-model.decimals
-    if floor <= half_unit or score.value <= 0:
-        return
-    wait = ceil(model.half_life_ms * log2(score.value / (floor - half_unit))) + 1
-    turn.row.timers.append(Timer(score.at_ms + max(wait, 1), "grade", model.name))
-    turn.retimed = True
+    due_ms = _below_at(model, score.value, score.at_ms, floor)
+    if due_ms < NEVER_MS:
+        turn.row.timers.append(Timer(due_ms, "grade", model.name))
+        turn.retimed = True
 
 
 def check_grade(turn: Turn, name: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from processor.core.rows import Timer
-from processor.core.time import date_at, date_text, month_day, parse_time, yearly
+from processor.core.time import date_at, local_date, month_day, yearly
 from processor.core.turn import NEVER_MS, zone_of
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ __all__ = [
     "quarantine",
     "take_due",
 ]
-
-
-_DATE_CHARS = len("2026-03-01")
 
 
 def earliest(row: Row) -> int:
@@ -103,7 +100,7 @@ def _date_due(turn: Turn, entry: Entry, after_ms: int) -> int | None:
         return None
     zone = zone_of(turn)
     try:
-        date = value if len(value) == _DATE_CHARS else date_text(parse_time(value, zone), zone)
+        date = local_date(value, zone)
         if entry.yearly:
             month, day = month_day(date)
             return yearly(after_ms, month, day, entry.offset_days, entry.at_minutes, zone)

@@ -71,7 +71,7 @@ class Driver:
         rows_held_max: int = ROWS_HELD_MAX,
     ) -> None:
         self.topology = topology
-        self.partitions = [Partition(n, store.partition(n), topology) for n in range(partitions)]
+        self.partitions = [Partition(n, store.partition(n)) for n in range(partitions)]
         self._checkpoint = checkpoint
         self._rows_held_max = rows_held_max
         self._queue: deque[tuple[Partition, Message]] = deque()

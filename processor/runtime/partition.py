@@ -13,7 +13,6 @@ from processor.core.turn import NEVER_MS
 from processor.store.base import Changes
 
 if TYPE_CHECKING:
-    from processor.core.model import Topology
     from processor.store.base import PartitionStore
 
 __all__ = ["SLICE", "Held", "Partition"]
@@ -37,10 +36,9 @@ class Held:
 class Partition:
     """One logical partition: its rows in memory, its shared row, its timers."""
 
-    def __init__(self, number: int, store: PartitionStore, topology: Topology) -> None:
+    def __init__(self, number: int, store: PartitionStore) -> None:
         self.number = number
         self.store = store
-        self.topology = topology
         self.rows: dict[str, Held] = {}
         self.absent: set[str] = set()  # contacts that the store was asked for in vain
         data = store.shared()

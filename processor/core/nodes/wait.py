@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from processor.core.enrollments import end, record
 from processor.core.lifecycle import move_track
 from processor.core.model import Fn, Node
-from processor.core.time import clock, date_at, date_text, format_duration, next_clock, parse_time
+from processor.core.time import DAY_MS, clock, date_at, date_text, format_duration, local_date, next_clock
 from processor.core.turn import zone_of
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from processor.core.turn import Turn
 
 __all__ = ["Wait", "WaitClock", "WaitTo"]
-
-_DATE_CHARS = len("2026-03-01")
-_DAY_MS = 86_400_000
 
 
 def _wait_until(turn: Turn, enrollment: Enrollment, track: Track, step: str, due_ms: int) -> None:
@@ -83,7 +80,7 @@ class WaitTo(Node, frozen=True, kw_only=True):
         if value is None:
             return None
         zone = zone_of(turn)
-        days, rest_ms = divmod(self.offset_ms, _DAY_MS)
+        days, rest_ms = divmod(self.offset_ms, DAY_MS)
         try:
             if isinstance(value, int):
                 instant = value
@@ -92,8 +89,7 @@ class WaitTo(Node, frozen=True, kw_only=True):
                 if self.at_minutes < 0:
                     rest_ms += instant % 60_000
             else:
-                text = str(value)
-                date = text if len(text) == _DATE_CHARS else date_text(parse_time(text, zone), zone)
+                date = local_date(str(value), zone)
                 minutes = max(self.at_minutes, 0)
             return date_at(date, days, minutes, zone) + rest_ms
         except ValueError:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from processor.core.time.constants import DAY_MINUTES, DAY_MS, EPOCH_ORDINAL, HOUR_MS, MINUTE_MS
-from processor.core.time.units import date_of_day
+from processor.core.time.units import date_of_day, parse_time
 from processor.core.time.zones import table
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ _EVERY_DAY: Final = frozenset(range(7))
 _LEAP_YEAR: Final = 2000
 _FEBRUARY: Final = 2
 _LEAP_DAY: Final = 29
+_DATE_CHARS: Final = len("2026-03-01")
 _THURSDAY: Final = 3  # 1970-01-01
 
 
@@ -167,6 +168,15 @@ def date_at(date_iso: str, offset_days: int, minutes: int, zone: ZoneInfo) -> in
     _check_clock(minutes)
     on = _parse_date(date_iso).toordinal() - EPOCH_ORDINAL + offset_days
     return table(zone).resolve(on * DAY_MS + minutes * MINUTE_MS)
+
+
+def local_date(text: str, zone: ZoneInfo) -> str:
+    """Return the date that a text means in `zone`: a date "YYYY-MM-DD" as it is, a time's local date.
+
+    Raises:
+        ValueError: `text` is longer or shorter than a date, and not a time.
+    """
+    return text if len(text) == _DATE_CHARS else date_text(parse_time(text, zone), zone)
 
 
 def month_day(date_iso: str) -> tuple[int, int]:
