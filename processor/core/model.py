@@ -333,6 +333,7 @@ class Topology(msgspec.Struct, frozen=True, kw_only=True):
     segments_by_consent: tuple[str, ...]
     segments_by_segment: Mapping[str, tuple[str, ...]]  # those that read it through in_segment
     segment_order: Mapping[str, int]
+    dates: tuple[Entry, ...]
     dates_by_attribute: Mapping[str, tuple[Entry, ...]]
     idle: tuple[Entry, ...]
     schedules: tuple[Entry, ...]

@@ -261,6 +261,7 @@ def _compile(
         segments_by_consent=_union(segments_by(ordered, "consents")),
         segments_by_segment=by_segment(ordered),
         segment_order={name: number for number, name in enumerate(ordered)},
+        dates=dates,
         dates_by_attribute={
             name: tuple(entry for entry in dates if entry.attribute == name)
             for name in dict.fromkeys(entry.attribute for entry in dates)
