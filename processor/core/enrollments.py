@@ -15,13 +15,13 @@ from processor.core.lifecycle import (
     move_track,
 )
 from processor.core.outputs import Decision
-from processor.core.rows import Past
+from processor.core.sections import Past
 from processor.core.timers import look_again
 from processor.core.turn import NEVER_MS
 
 if TYPE_CHECKING:
     from processor.core.model import Program
-    from processor.core.rows import Enrollment, Track
+    from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
 __all__ = ["STEPS_PER_TURN_MAX", "end", "fire", "hear", "look", "look_at", "record", "remove", "run"]
@@ -131,9 +131,10 @@ def end(turn: Turn, enrollment: Enrollment, signal: str, reason: str, step: str 
     move_enrollment(enrollment, signal)
     if signal != "complete":
         record(turn, _DECISION_OF_SIGNAL[signal], enrollment, at, reason)
-    past = turn.row.memory.past.get(enrollment.program)
+    memory = turn.row.change_memory()
+    past = memory.past.get(enrollment.program)
     if past is None:
-        past = turn.row.memory.past[enrollment.program] = Past(0, enrollment.entered_ms, 0, {})
+        past = memory.past[enrollment.program] = Past(0, enrollment.entered_ms, 0, {})
     past.ended_ms = turn.now_ms
     if enrollment.key:
         past.keys.pop(enrollment.key, None)

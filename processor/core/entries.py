@@ -12,7 +12,8 @@ from processor.core.leases import take_unit
 from processor.core.lifecycle import ACTIVE, ENDED, HOLDOUT, PENDING, READY, move_enrollment
 from processor.core.outputs import Decision
 from processor.core.policies import in_holdout
-from processor.core.rows import ENROLLMENTS_MAX, PAST_KEYS_MAX, Enrollment, Past, Track
+from processor.core.rows import ENROLLMENTS_MAX, PAST_KEYS_MAX
+from processor.core.sections import Enrollment, Past, Track
 
 if TYPE_CHECKING:
     from processor.core.model import Entry, Program
@@ -110,7 +111,7 @@ def _begin(turn: Turn, program: Program, entry: Entry, key: str, cause: str) -> 
         enrollment.goal_by_ms = now_ms + program.goal.within_ms
     if program.exit_after_ms:
         enrollment.due_ms = now_ms + program.exit_after_ms
-    memory = turn.row.memory
+    memory = turn.row.change_memory()
     past = memory.past.get(program.name)
     if past is None:
         memory.past[program.name] = Past(1, now_ms, 0, {key: now_ms} if key else {})

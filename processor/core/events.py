@@ -5,14 +5,14 @@ All times are integer milliseconds since 1970-01-01 UTC.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 __all__ = ["Due", "Event", "Input", "Message", "Sweep"]
 
 
-class Event(msgspec.Struct, frozen=True, gc=False):
+@dataclass(init=False)
+class Event:
     """Something a contact did, as the log holds it.
 
     ``fingerprint`` is eight bytes that stand for ``event_id`` in the de-duplication window. ``append_ms`` is
@@ -27,21 +27,49 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     fingerprint: bytes
     append_ms: int = 0
 
+    def __init__(
+        self,
+        event_id: str,
+        contact_id: str,
+        type: str,  # noqa: A002 - the field's name in every log
+        occurred_ms: int,
+        properties: dict[str, Any],
+        fingerprint: bytes,
+        append_ms: int = 0,
+    ) -> None:
+        self.event_id = event_id
+        self.contact_id = contact_id
+        self.type = type
+        self.occurred_ms = occurred_ms
+        self.properties = properties
+        self.fingerprint = fingerprint
+        self.append_ms = append_ms
 
-class Due(msgspec.Struct, frozen=True, gc=False):
+
+@dataclass(init=False)
+class Due:
     """The partition's watermark has passed ``at_ms``: fire this contact's timers due by then."""
 
     contact_id: str
     at_ms: int
 
+    def __init__(self, contact_id: str, at_ms: int) -> None:
+        self.contact_id = contact_id
+        self.at_ms = at_ms
 
-class Sweep(msgspec.Struct, frozen=True, gc=False):
+
+@dataclass(init=False)
+class Sweep:
     """A scheduled audience is being walked: give this contact the sweeps it has not had."""
 
     contact_id: str
 
+    def __init__(self, contact_id: str) -> None:
+        self.contact_id = contact_id
 
-class Message(msgspec.Struct, frozen=True, gc=False):
+
+@dataclass(init=False)
+class Message:
     """An internal record from one partition to another (or to itself), kept in the log like any other.
 
     ``contact_id`` names the row it is for; it is empty for a message to a partition's shared row, and then
@@ -54,6 +82,22 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     body: dict[str, Any]
     home: str = ""
     partition: int = -1
+
+    def __init__(
+        self,
+        kind: str,
+        contact_id: str,
+        at_ms: int,
+        body: dict[str, Any],
+        home: str = "",
+        partition: int = -1,
+    ) -> None:
+        self.kind = kind
+        self.contact_id = contact_id
+        self.at_ms = at_ms
+        self.body = body
+        self.home = home
+        self.partition = partition
 
 
 Input = Event | Due | Sweep | Message

@@ -15,6 +15,7 @@ windows, while total, first and last go on.
 
 from __future__ import annotations
 
+import dataclasses
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
@@ -22,10 +23,9 @@ from math import isfinite
 from operator import itemgetter
 from typing import Final
 
-import msgspec
-
 from processor.core.model import Fn, SeriesSpec
-from processor.core.rows import SERIES_TIMES_MAX, Series
+from processor.core.rows import SERIES_TIMES_MAX
+from processor.core.sections import Series
 
 __all__ = ["count", "merge", "merge_series", "record", "series_key", "series_spec", "window"]
 
@@ -63,7 +63,7 @@ def merge_series(specs: Iterable[SeriesSpec]) -> tuple[SeriesSpec, ...]:
         if known is None:
             merged[spec.key] = spec
         elif spec.window_ms > known.window_ms:
-            merged[spec.key] = msgspec.structs.replace(known, window_ms=spec.window_ms)
+            merged[spec.key] = dataclasses.replace(known, window_ms=spec.window_ms)
     return tuple(merged.values())
 
 

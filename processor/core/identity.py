@@ -24,7 +24,7 @@ from processor.core.rows import ENROLLMENTS_MAX, PAST_KEYS_MAX, SENT_MAX, Row
 from processor.core.scoring import add_points, decayed
 
 if TYPE_CHECKING:
-    from processor.core.rows import Memory, Profile
+    from processor.core.sections import Memory, Profile
     from processor.core.turn import Turn
 
 __all__ = ["HOPS_MAX", "arrive", "ask_to_depart", "depart"]
@@ -80,7 +80,7 @@ def arrive(turn: Turn, message: Message) -> None:
     turn.now_ms = max(turn.now_ms, other.clock_ms)
     row.clock_ms = turn.now_ms
     row.active_ms = max(row.active_ms, other.active_ms)
-    _merge_profile(row.profile, other.profile)
+    _merge_profile(row.change_profile(), other.profile)
     merge(row.history, other.history)
     for name, score in other.scores.items():
         model = turn.topology.scores.get(name)
@@ -96,7 +96,7 @@ def arrive(turn: Turn, message: Message) -> None:
                 row.scores[name].grade = score.grade
     for name, since_ms in other.segments.items():
         row.segments[name] = min(since_ms, row.segments.get(name, since_ms))
-    _merge_memory(row.memory, other.memory)
+    _merge_memory(row.change_memory(), other.memory)
     _merge_enrollments(turn, other)
     row.inside = sorted({enrollment.program for enrollment in row.enrollments})
     known = {(timer.kind, timer.name) for timer in row.timers}

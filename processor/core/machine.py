@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from processor.core.events import Input
     from processor.core.model import Reaction, Topology
     from processor.core.outputs import Output
-    from processor.core.rows import Enrollment, Row, Timer
+    from processor.core.rows import Row
+    from processor.core.sections import Enrollment, Timer
     from processor.core.shared import Shared
 
 __all__ = ["AHEAD_MS_MAX", "LATE_MS", "advance"]

@@ -7,15 +7,14 @@ concerns because :attr:`Topology.reactions` holds, for each event type, exactly 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
-import msgspec
+from processor.core.sections import Enrollment, Track
+from processor.core.time import Cron
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
-    from processor.core.rows import Enrollment, Track
-    from processor.core.time import Cron
     from processor.core.turn import Turn
 
 __all__ = [
@@ -27,7 +26,8 @@ __all__ = [
 Fn = Callable[["Turn"], Any]
 
 
-class Uses(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Uses:
     """What an expression reads, so that the machine knows when to look again, and lint what to check."""
 
     event_props: frozenset[str] = frozenset()  # event.X
@@ -46,7 +46,8 @@ class Uses(msgspec.Struct, frozen=True):
     scores_free: frozenset[str] = frozenset()  # models that are compared with no constant
 
 
-class Expression(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Expression:
     """A compiled expression: call ``fn(turn)``. ``type`` is one of the language's types."""
 
     text: str
@@ -55,7 +56,8 @@ class Expression(msgspec.Struct, frozen=True):
     uses: Uses
 
 
-class SeriesSpec(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class SeriesSpec:
     """A history the topology needs: occurrences of ``event`` that pass ``where``, with ``value`` beside them.
 
     ``key`` names it in the row, and is the same for equal definitions. ``window_ms`` is the longest window
@@ -69,7 +71,8 @@ class SeriesSpec(msgspec.Struct, frozen=True):
     window_ms: int
 
 
-class ScoreRule(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class ScoreRule:
     """Points for an event. ``cap_points`` or ``cap_times`` per ``cap_ms`` bound it (0: unbounded)."""
 
     name: str
@@ -82,7 +85,8 @@ class ScoreRule(msgspec.Struct, frozen=True):
     cap_ms: int
 
 
-class Grade(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Grade:
     """A grade begins when the score reaches ``at`` and is lost below ``until`` (hysteresis)."""
 
     name: str
@@ -90,7 +94,8 @@ class Grade(msgspec.Struct, frozen=True):
     until: float
 
 
-class ScoreModel(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class ScoreModel:
     """A score model.
 
     ``thresholds`` ascend: the values whose crossing upward starts something. ``bounds``: every constant that
@@ -110,21 +115,24 @@ class ScoreModel(msgspec.Struct, frozen=True):
     decimals: int = 4
 
 
-class Segment(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Segment:
     """A segment: whoever the condition holds for."""
 
     name: str
     when: Expression
 
 
-class Audience(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Audience:
     """Who may enter: everyone who passes ``only`` and does not pass ``never``."""
 
     only: Fn | None
     never: Fn | None
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Entry:
     """One way into a program, by ``kind``: event, segment, score, grade, date, inactive, schedule, hand, ...
 
     ``event`` is the (real or derived) event type that triggers it; date and inactive entries are timers of
@@ -149,7 +157,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = ""
 
 
-class Goal(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Goal:
     """One of ``events`` that passes ``when``, or a ``condition``, within ``within_ms`` of entry."""
 
     events: tuple[str, ...]
@@ -158,7 +167,8 @@ class Goal(msgspec.Struct, frozen=True):
     within_ms: int
 
 
-class Exit(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Exit:
     """A way out: ``events`` with ``when``, or a ``condition`` looked at after any input, or ``after_ms``."""
 
     reason: str
@@ -168,19 +178,24 @@ class Exit(msgspec.Struct, frozen=True):
     after_ms: int = 0
 
 
-class Node(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Node:
     """A compiled step. Subclasses live in :mod:`processor.core.nodes`, one file a kind.
 
     ``looped`` says that the step can run more than once in an enrollment, so its visits are counted;
     ``line`` is where it stands in its file.
     """
 
-    kind: ClassVar[str] = ""
     id: str
     next: str | None = None
     looped: bool = False
     line: int = 0
     expressions: tuple[Expression, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """The word for it in a program."""
+        raise AssertionError("a step kind names itself")
 
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """The track arrives here. Returns the id of the step to run next, or None when it stays or ends."""
@@ -207,7 +222,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
         return self.kind
 
 
-class Program(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Program:
     """A compiled program. ``listeners`` maps an event type to the ids of steps that listen to it."""
 
     name: str
@@ -224,20 +240,21 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     holdout_share: float  # percent
     goal: Goal | None
     exits: tuple[Exit, ...]
-    nodes: Mapping[str, Node]
+    nodes: dict[str, Node]
     first: str
     keeps: tuple[str, ...]  # properties of the entry event that an enrollment keeps
     answers: tuple[str, ...]  # properties of a wait_for's event that a track keeps
-    listeners: Mapping[str, frozenset[str]]
+    listeners: dict[str, frozenset[str]]
     goal_events: frozenset[str]
-    exit_events: Mapping[str, tuple[Exit, ...]]
+    exit_events: dict[str, tuple[Exit, ...]]
     exit_conditions: tuple[Exit, ...]
     exit_after_ms: int  # 0: never
     keyed: bool
     file: str = ""
 
 
-class Purpose(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Purpose:
     """What consent is for. A transactional purpose is free of it, and of caps, quiet hours and holdouts."""
 
     name: str
@@ -245,7 +262,8 @@ class Purpose(msgspec.Struct, frozen=True):
     transactional: bool
 
 
-class Channel(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Channel:
     """``expires_ms``: how long after its decision a command may still be carried out."""
 
     name: str
@@ -255,7 +273,8 @@ class Channel(msgspec.Struct, frozen=True):
     templates: tuple[str, ...] = ()
 
 
-class QuietHours(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class QuietHours:
     """A daily period (local minutes, may span midnight) without sends."""
 
     from_minutes: int
@@ -265,7 +284,8 @@ class QuietHours(msgspec.Struct, frozen=True):
     purposes: frozenset[str]  # empty: all but transactional
 
 
-class Cap(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Cap:
     """At most ``at_most`` sends per ``per_ms``."""
 
     name: str
@@ -275,7 +295,8 @@ class Cap(msgspec.Struct, frozen=True):
     purposes: frozenset[str]  # empty: all but transactional
 
 
-class Policies(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Policies:
     """The rules every send has to pass."""
 
     quiet_hours: tuple[QuietHours, ...]
@@ -284,7 +305,8 @@ class Policies(msgspec.Struct, frozen=True):
     salt: str  # keys the hash behind holdouts and splits
 
 
-class Team(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Team:
     """People a contact can be routed to, through a channel."""
 
     name: str
@@ -292,7 +314,8 @@ class Team(msgspec.Struct, frozen=True):
     members: tuple[str, ...]
 
 
-class Reaction(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Reaction:
     """Everything that can react to one event type.
 
     ``programs``: names of programs in which a goal, an exit or a waiting step listens to it.
@@ -305,7 +328,8 @@ class Reaction(msgspec.Struct, frozen=True):
     activity: tuple[Entry, ...] = ()  # inactivity entries whose clock it sets
 
 
-class Topology(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Topology:
     """A deployable set, compiled. ``digest`` is the hash of its sources."""
 
     name: str
@@ -316,29 +340,31 @@ class Topology(msgspec.Struct, frozen=True, kw_only=True):
         str, Mapping[str, str]
     ]  # event type -> property -> type name ("?" suffix: optional)
     profile_schema: Mapping[str, str]
-    programs: Mapping[str, Program]
-    purposes: Mapping[str, Purpose]
-    channels: Mapping[str, Channel]
-    scores: Mapping[str, ScoreModel]
-    segments: Mapping[str, Segment]  # in an order in which each comes after those it reads
+    programs: dict[str, Program]
+    purposes: dict[str, Purpose]
+    channels: dict[str, Channel]
+    scores: dict[str, ScoreModel]
+    segments: dict[str, Segment]  # in an order in which each comes after those it reads
     policies: Policies
-    teams: Mapping[str, Team]
-    reactions: Mapping[str, Reaction]
+    teams: dict[str, Team]
+    reactions: dict[str, Reaction]
     always: Reaction  # for inputs of any type: what depends on conditions alone
-    segments_by_series: Mapping[str, tuple[str, ...]]  # by the key of a history they read
-    segments_by_score: Mapping[str, tuple[str, ...]]
-    segments_by_attribute: Mapping[str, tuple[str, ...]]
+    segments_by_series: dict[str, tuple[str, ...]]  # by the key of a history they read
+    segments_by_score: dict[str, tuple[str, ...]]
+    segments_by_attribute: dict[str, tuple[str, ...]]
     segments_by_list: tuple[str, ...]
     segments_by_program: tuple[str, ...]
     segments_by_consent: tuple[str, ...]
-    segments_by_segment: Mapping[str, tuple[str, ...]]  # those that read it through in_segment
-    segment_order: Mapping[str, int]
+    segments_by_segment: dict[str, tuple[str, ...]]  # those that read it through in_segment
+    segment_order: dict[str, int]
     dates: tuple[Entry, ...]
-    dates_by_attribute: Mapping[str, tuple[Entry, ...]]
+    dates_by_attribute: dict[str, tuple[Entry, ...]]
     idle: tuple[Entry, ...]
     schedules: tuple[Entry, ...]
     dedupe: bool = True
-    checks: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = {}  # of published events, by type
+    checks: dict[str, Callable[[Mapping[str, Any]], str | None]] = field(
+        default_factory=dict
+    )  # of published events, by type
 
     def entry_named(self, program: str, entry: str) -> Entry | None:
         """An entry by program and id, or None where a later version has taken it out."""

@@ -8,12 +8,12 @@ for a sales rep, an alert).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from processor.core.ids import share_of
-from processor.core.rows import SENT_MAX, Sent
+from processor.core.rows import SENT_MAX
+from processor.core.sections import Sent
 from processor.core.time import next_quiet_start, quiet_until
 from processor.core.turn import zone_of
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["SEND", "Verdict", "expiry", "has_consent", "in_holdout", "judge", "remember_send"]
 
 
-class Verdict(msgspec.Struct, frozen=True, gc=False):
+@dataclass(frozen=True)
+class Verdict:
     """``outcome``: send, wait (until ``until_ms``) or skip; ``rule`` names what decided."""
 
     outcome: str
@@ -95,7 +96,7 @@ def remember_send(turn: Turn, purpose: Purpose, channel: Channel) -> None:
     caps = turn.topology.policies.caps
     if channel.kind != "message" or purpose.transactional or not caps:
         return
-    memory = turn.row.memory
+    memory = turn.row.change_memory()
     keep_after = turn.now_ms - max(cap.per_ms for cap in caps)
     kept = [s for s in memory.sent if s.at_ms > keep_after]
     kept.append(Sent(turn.now_ms, channel.name, purpose.name))

@@ -23,6 +23,7 @@ def set_attribute(turn: Turn, name: str, value: Any) -> None:
     attributes = turn.row.profile.attributes
     if attributes.get(name) == value and (value is not None or name not in attributes):
         return
+    turn.row.change_profile()
     if value is None:
         attributes.pop(name, None)
     elif name not in attributes and len(attributes) >= ATTRIBUTES_MAX:
@@ -46,13 +47,13 @@ def join_list(turn: Turn, name: str) -> None:
     if len(lists) >= LISTS_MAX:
         _limit(turn, "lists_full", name)
         return
-    lists[name] = turn.now_ms
+    turn.row.change_profile().lists[name] = turn.now_ms
     turn.stale.update(turn.topology.segments_by_list)
 
 
 def leave_list(turn: Turn, name: str) -> None:
     """Take the contact off a list."""
-    if turn.row.profile.lists.pop(name, None) is not None:
+    if turn.row.change_profile().lists.pop(name, None) is not None:
         turn.stale.update(turn.topology.segments_by_list)
 
 
@@ -70,7 +71,7 @@ def _list_left(turn: Turn, props: dict[str, Any]) -> None:
 
 
 def _consent_granted(turn: Turn, props: dict[str, Any]) -> None:
-    consents = turn.row.profile.consents
+    consents = turn.row.change_profile().consents
     channel = props.get("channel")
     key = f"{props['purpose']}/{channel}" if channel else props["purpose"]
     if key not in consents and len(consents) >= CONSENTS_MAX:
@@ -82,7 +83,7 @@ def _consent_granted(turn: Turn, props: dict[str, Any]) -> None:
 
 def _consent_withdrawn(turn: Turn, props: dict[str, Any]) -> None:
     """Without a channel the purpose goes on every channel; without a purpose, every purpose goes."""
-    consents = turn.row.profile.consents
+    consents = turn.row.change_profile().consents
     purpose = props.get("purpose")
     channel = props.get("channel")
     if channel:

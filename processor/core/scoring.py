@@ -12,7 +12,7 @@ from math import ceil, log2
 from typing import TYPE_CHECKING, Any
 
 from processor.core.outputs import Decision
-from processor.core.rows import Score, Timer
+from processor.core.sections import Score, Timer
 from processor.core.time import DAY_MS
 from processor.core.turn import NEVER_MS
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from processor.core.rows import Timer
+from processor.core.sections import Timer
 from processor.core.time import date_at, local_date, month_day, yearly
 from processor.core.turn import NEVER_MS, zone_of
 

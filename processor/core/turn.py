@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from processor.core.model import Topology
     from processor.core.outputs import Output
-    from processor.core.rows import Enrollment, Row
+    from processor.core.rows import Row
+    from processor.core.sections import Enrollment
     from processor.core.shared import Shared
 
 __all__ = ["NEVER_MS", "Turn", "zone_of"]
 
-NEVER_MS = 1 << 62  # later than any instant: "the value never changes by time alone"
+NEVER_MS: Final = 1 << 62  # later than any instant: "the value never changes by time alone"
+_NOTHING: Final[dict[str, Any]] = {}  # never written to
 
 
-class Turn(msgspec.Struct, gc=False):
+class Turn:
     """One input at work on one row.
 
     ``now_ms`` is the instant the turn acts at. ``props`` are the properties of the event being looked at
@@ -33,28 +33,38 @@ class Turn(msgspec.Struct, gc=False):
     shared row was written to.
     """
 
-    topology: Topology
-    row: Row
-    shared: Shared
-    contact_id: str
-    now_ms: int
-    out: list[Output]
-    event_id: str = ""
-    event_type: str = ""
-    props: dict[str, Any] = {}
-    entry: dict[str, Any] = {}
-    answer: dict[str, Any] = {}
-    variants: dict[str, str] = {}
-    until_ms: int = NEVER_MS
-    derived: list[tuple[str, dict[str, Any]]] = []
-    stale: set[str] = set()
-    redated: set[str] = set()
-    runnable: list[Enrollment] = []
-    occurred_ms: int = 0
-    started_ms: int = 0
-    retimed: bool = False
-    shared_changed: bool = False
-    zone: ZoneInfo | None = None
+    def __init__(
+        self,
+        topology: Topology,
+        row: Row,
+        shared: Shared,
+        contact_id: str,
+        now_ms: int,
+        out: list[Output],
+        started_ms: int = 0,
+    ) -> None:
+        self.topology = topology
+        self.row = row
+        self.shared = shared
+        self.contact_id = contact_id
+        self.now_ms = now_ms
+        self.out = out
+        self.event_id = ""
+        self.event_type = ""
+        self.props: dict[str, Any] = _NOTHING
+        self.entry: dict[str, Any] = _NOTHING
+        self.answer: dict[str, Any] = _NOTHING
+        self.variants: dict[str, str] = _NOTHING
+        self.until_ms = NEVER_MS
+        self.derived: list[tuple[str, dict[str, Any]]] = []
+        self.stale: set[str] = set()
+        self.redated: set[str] = set()
+        self.runnable: list[Enrollment] = []
+        self.occurred_ms = 0
+        self.started_ms = started_ms
+        self.retimed = False
+        self.shared_changed = False
+        self.zone: ZoneInfo | None = None
 
 
 def zone_of(turn: Turn) -> ZoneInfo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -132,7 +133,7 @@ def with_limits(
         for name, bound in expression.uses.score_bounds:
             bounds[name].add(bound)
     return {
-        name: msgspec.structs.replace(
+        name: dataclasses.replace(
             model,
             thresholds=tuple(sorted(found.get(name, ()))),
             bounds=tuple(sorted(bounds[name])),

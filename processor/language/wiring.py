@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -118,9 +119,7 @@ class _Graph(msgspec.Struct):
             self.place,
         )
         node = BUILDERS[form.kind](site)
-        self.nodes[name] = msgspec.structs.replace(
-            node, line=form.mark.line, expressions=tuple(site.expressions)
-        )
+        self.nodes[name] = dataclasses.replace(node, line=form.mark.line, expressions=tuple(site.expressions))
         return name
 
 
@@ -146,7 +145,7 @@ def wire(
     made = {}
     for name in ids:
         node = graph.nodes[name]
-        made[name] = msgspec.structs.replace(node, looped=True) if name in looped else node
+        made[name] = dataclasses.replace(node, looped=True) if name in looped else node
     return made
 
 

@@ -6,6 +6,7 @@ ends by its timeout; asked to respond, it does soon whatever a step waits for.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -212,15 +213,15 @@ def _by_hand(topology: Topology, program: Program) -> Topology:
         event="contact_added",
         match=(("program", program.name),),
     )
-    open_ = msgspec.structs.replace(program, audience=Audience(None, None), opens_ms=0, closes_ms=0)
+    open_ = dataclasses.replace(program, audience=Audience(None, None), opens_ms=0, closes_ms=0)
     reaction = topology.reactions.get("contact_added", Reaction())
     others = tuple(one for one in reaction.entries if one.program != program.name)
-    return msgspec.structs.replace(
+    return dataclasses.replace(
         topology,
         programs={**topology.programs, program.name: open_},
         reactions={
             **topology.reactions,
-            "contact_added": msgspec.structs.replace(reaction, entries=(*others, entry)),
+            "contact_added": dataclasses.replace(reaction, entries=(*others, entry)),
         },
     )
 

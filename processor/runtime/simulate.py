@@ -6,10 +6,9 @@ one partition in memory, so what it shows is what a run does.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Any, Final
-
-import msgspec
 
 from processor.core.events import Event
 from processor.core.ids import fingerprint
@@ -168,11 +167,11 @@ def forced(
     if holdout is not None:
         some = policies.holdout_share or any(one.holdout_share for one in programs.values())
         share = 100.0 if holdout and (policies.holdout_share or not some) else 0.0
-        policies = msgspec.structs.replace(policies, holdout_share=share)
+        policies = dataclasses.replace(policies, holdout_share=share)
         for name, one in programs.items():
             own = 100.0 if holdout and one.holdout_share else 0.0
-            programs[name] = msgspec.structs.replace(one, holdout_share=own)
-    return msgspec.structs.replace(topology, programs=programs, policies=policies)
+            programs[name] = dataclasses.replace(one, holdout_share=own)
+    return dataclasses.replace(topology, programs=programs, policies=policies)
 
 
 def _decided(program: Program, split: str, variant: str) -> Program:
@@ -182,5 +181,5 @@ def _decided(program: Program, split: str, variant: str) -> Program:
         known = ", ".join(name for name, _, _ in node.branches)
         raise KeyError(f'the split "{split}" has no variant "{variant}", only {known}')
     branches = tuple((name, 100.0 if name == variant else 0.0, target) for name, _, target in node.branches)
-    nodes = {**program.nodes, split: msgspec.structs.replace(node, branches=branches)}
-    return msgspec.structs.replace(program, nodes=nodes)
+    nodes = {**program.nodes, split: dataclasses.replace(node, branches=branches)}
+    return dataclasses.replace(program, nodes=nodes)

@@ -1,5 +1,6 @@
 """What a run leaves: the same bytes whether or not it was interrupted, at any flush."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -7,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import fastavro
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,7 +117,7 @@ def test_avro_is_read_by_fastavro(tmp_path: Path):
 def test_avro_output_is_read_as_a_source(tmp_path: Path):
     """Our own reader and writer of containers agree as well."""
     with OutputFolder(tmp_path, "avro") as out:
-        out.write([], [msgspec.structs.replace(decision(1), kind="x" * 300)])
+        out.write([], [dataclasses.replace(decision(1), kind="x" * 300)])
         out.flush()
     from processor.codec.containers import read_blocks, read_header
     from processor.codec.inputs import open_input

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.core.history import count, merge, merge_series, record, series_key, series_spec, window
-from processor.core.rows import SERIES_TIMES_MAX, Row, Series
+from processor.core.rows import SERIES_TIMES_MAX, Row
+from processor.core.sections import Series
 
 NOW = 1_800_000_000_000
 HOUR = 3_600_000

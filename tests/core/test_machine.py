@@ -22,7 +22,8 @@ from processor.core.lifecycle import (
 )
 from processor.core.model import Topology
 from processor.core.outputs import Command, Decision
-from processor.core.rows import RECENT_MAX, Enrollment, Row, RowVersionError, Track
+from processor.core.rows import RECENT_MAX, Row, RowVersionError
+from processor.core.sections import Enrollment, Track
 from processor.core.time import format_time, yearly, zone
 from processor.language import load_topology
 from tests.core.logs import HOUR_MS, START_MS, run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import os
@@ -328,7 +329,7 @@ def test_a_changed_topology_is_refused(tmp_path):
     log = write(tmp_path / "log.jsonl", *views(3))
     run_here(tmp_path, log)
     before = outputs(tmp_path)
-    other = msgspec.structs.replace(topology(), digest="another")
+    other = dataclasses.replace(topology(), digest="another")
     with pytest.raises(RunError, match=r"another version of the topology.*new state"):
         run_here(tmp_path, log, topology=other)
     assert outputs(tmp_path) == before
@@ -426,7 +427,7 @@ def test_a_start_that_read_nothing_binds_nobody(tmp_path):
     with source.open("rb") as file:
         _, error = child(tmp_path, "-", stdin=file).communicate(timeout=60)
     assert "UTF-16" in error
-    other = msgspec.structs.replace(topology(), digest="another")
+    other = dataclasses.replace(topology(), digest="another")
     log = write(tmp_path / "log.jsonl", *views(3))
     assert run_here(tmp_path, log, topology=other, output="avro").events == 3
     assert list(outputs(tmp_path)) == list(run_outputs(tmp_path / "whole", log, output="avro"))

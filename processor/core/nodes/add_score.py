@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from processor.core.enrollments import record
 from processor.core.model import Fn, Node
 from processor.core.scoring import add_points, set_score
 
 if TYPE_CHECKING:
-    from processor.core.rows import Enrollment, Track
+    from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
 __all__ = ["AddScore"]
 
 
-class AddScore(Node, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class AddScore(Node):
     """Add a number or an expression's result, or set the score to ``to``."""
 
-    kind: ClassVar[str] = "score"
     model: str
     add: float
     add_fn: Fn | None
     to: float | None
+
+    @property
+    def kind(self) -> str:
+        """The word for it in a program."""
+        return "score"
 
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """Change the score and go on."""

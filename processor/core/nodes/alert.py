@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from processor.core.model import Fn, Node
 from processor.core.nodes.command import give_command
 
 if TYPE_CHECKING:
-    from processor.core.rows import Enrollment, Track
+    from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
 __all__ = ["Alert"]
 
 
-class Alert(Node, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Alert(Node):
     """A command to people rather than to the contact; ``text`` is the message as written."""
 
-    kind: ClassVar[str] = "alert"
     channel: str
     message: Fn
     text: str
     purpose: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The word for it in a program."""
+        return "alert"
 
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """Give the command and go on."""

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from processor.core.enrollments import record
 from processor.core.model import Node
 from processor.core.profile import join_list, leave_list
 
 if TYPE_CHECKING:
-    from processor.core.rows import Enrollment, Track
+    from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
 __all__ = ["ChangeList"]
 
 
-class ChangeList(Node, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class ChangeList(Node):
     """Put the contact on a list, or take it off."""
 
-    kind: ClassVar[str] = "list"
     list: str
     join: bool
+
+    @property
+    def kind(self) -> str:
+        """The word for it in a program."""
+        return "list"
 
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """Change the list and go on."""

@@ -11,7 +11,7 @@ from processor.core.policies import expiry
 
 if TYPE_CHECKING:
     from processor.core.model import Channel, Node, Purpose
-    from processor.core.rows import Enrollment
+    from processor.core.sections import Enrollment
     from processor.core.turn import Turn
 
 __all__ = ["give_command"]

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from processor.core.enrollments import record
 from processor.core.model import Fn, Node
 
 if TYPE_CHECKING:
-    from processor.core.rows import Enrollment, Track
+    from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
 __all__ = ["Decide"]
 
 
-class Decide(Node, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Decide(Node):
     """A decision point. ``texts`` are the conditions as written, beside ``branches``."""
 
-    kind: ClassVar[str] = "decide"
     branches: tuple[tuple[Fn, str | None], ...]
     otherwise: str | None
     texts: tuple[str, ...]
+
+    @property
+    def kind(self) -> str:
+        """The word for it in a program."""
+        return "decide"
 
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """Take the first branch that holds, else the last way out."""

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from processor.core.enrollments import record
 from processor.core.model import Node
 
 if TYPE_CHECKING:
-    from processor.core.rows import Enrollment, Track
+    from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
 __all__ = ["Enroll"]
 
 
-class Enroll(Node, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Enroll(Node):
     """Raise the event that enters the other program; its own rules still decide."""
 
-    kind: ClassVar[str] = "enroll"
     program: str
+
+    @property
+    def kind(self) -> str:
+        """The word for it in a program."""
+        return "enroll"
 
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """Raise it and go on."""

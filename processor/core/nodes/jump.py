@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from processor.core.model import Node
 
 if TYPE_CHECKING:
-    from processor.core.rows import Enrollment, Track
+    from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
 __all__ = ["Jump"]
 
 
-class Jump(Node, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Jump(Node):
     """Go on at ``target``."""
 
-    kind: ClassVar[str] = "goto"
     target: str
+
+    @property
+    def kind(self) -> str:
+        """The word for it in a program."""
+        return "goto"
 
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """Go there."""

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from processor.core.enrollments import end
 from processor.core.model import Node
 
 if TYPE_CHECKING:
-    from processor.core.rows import Enrollment, Track
+    from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
 __all__ = ["Leave"]
 
 
-class Leave(Node, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Leave(Node):
     """End the whole enrollment, with the reason as written."""
 
-    kind: ClassVar[str] = "exit"
     reason: str
+
+    @property
+    def kind(self) -> str:
+        """The word for it in a program."""
+        return "exit"
 
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """End it."""

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from processor.core.enrollments import record
 from processor.core.model import Fn, Node
 
 if TYPE_CHECKING:
-    from processor.core.rows import Enrollment, Track
+    from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
 __all__ = ["Repeat"]
 
 
-class Repeat(Node, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Repeat(Node):
     """Run ``body`` up to ``times``, as long as ``until`` does not hold. The body's last step leads back here.
 
     The step is looped by nature, so its visits in the enrollment are its rounds.
     """
 
-    kind: ClassVar[str] = "repeat"
     times: int
     until: Fn | None
     body: str | None
+
+    @property
+    def kind(self) -> str:
+        """The word for it in a program."""
+        return "repeat"
 
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """Another round, or on."""

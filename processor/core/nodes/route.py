@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from processor.core.model import Fn, Node
 from processor.core.nodes.command import give_command
 from processor.core.profile import set_attribute
 
 if TYPE_CHECKING:
-    from processor.core.rows import Enrollment, Track
+    from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
 __all__ = ["Route"]
 
 
-class Route(Node, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Route(Node):
     """Pick the team's next member, make it the owner, and command the team's channel.
 
     The turn passes among members within a partition: partitions start at different members, so that the
     shares come out even without asking a home partition for each contact.
     """
 
-    kind: ClassVar[str] = "route"
     team: str
     because: Fn | None
     text: str
     purpose: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The word for it in a program."""
+        return "route"
 
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """Assign and go on."""

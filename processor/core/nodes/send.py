@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from processor.core.enrollments import record
 from processor.core.lifecycle import move_track
@@ -11,20 +12,20 @@ from processor.core.nodes.command import give_command
 from processor.core.policies import Verdict, judge, remember_send
 
 if TYPE_CHECKING:
-    from processor.core.rows import Enrollment, Track
+    from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
 __all__ = ["Send"]
 
 
-class Send(Node, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Send(Node):
     """A message to the contact. ``values`` are expressions whose results travel with the command.
 
     ``when_capped`` and ``when_quiet`` say whether a send held back by a policy waits or is skipped;
     it waits at the longest ``hold_ms``, then it is skipped ("held_too_long").
     """
 
-    kind: ClassVar[str] = "send"
     channel: str
     template: str
     values: tuple[tuple[str, Fn], ...]
@@ -33,6 +34,11 @@ class Send(Node, frozen=True, kw_only=True):
     when_quiet: str
     hold_ms: int
     expires_ms: int
+
+    @property
+    def kind(self) -> str:
+        """The word for it in a program."""
+        return "send"
 
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """Send, hold or skip."""

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from processor.core.enrollments import record
 from processor.core.model import Fn, Node
 from processor.core.profile import set_attribute
 
 if TYPE_CHECKING:
-    from processor.core.rows import Enrollment, Track
+    from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
 __all__ = ["SetProfile"]
 
 
-class SetProfile(Node, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class SetProfile(Node):
     """Set attributes to the values of expressions; all are evaluated before any is written."""
 
-    kind: ClassVar[str] = "set"
     values: tuple[tuple[str, Fn], ...]
+
+    @property
+    def kind(self) -> str:
+        """The word for it in a program."""
+        return "set"
 
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """Write them and go on."""

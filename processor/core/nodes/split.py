@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from processor.core.enrollments import look_at, record
 from processor.core.ids import share_of
 from processor.core.model import Node
 
 if TYPE_CHECKING:
-    from processor.core.rows import Enrollment, Track
+    from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
 __all__ = ["Split"]
 
 
-class Split(Node, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Split(Node):
     """An A/B/n split: (variant, share in percent, first step). The choice is kept in the enrollment."""
 
-    kind: ClassVar[str] = "split"
     branches: tuple[tuple[str, float, str | None], ...]
+
+    @property
+    def kind(self) -> str:
+        """The word for it in a program."""
+        return "split"
 
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """Choose by the hash of the enrollment, or as chosen before."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from processor.core.enrollments import end, record
 from processor.core.lifecycle import move_track
@@ -11,9 +13,7 @@ from processor.core.time import DAY_MS, clock, date_at, date_text, format_durati
 from processor.core.turn import zone_of
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
-    from processor.core.rows import Enrollment, Track
+    from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
 __all__ = ["Wait", "WaitClock", "WaitTo"]
@@ -26,11 +26,16 @@ def _wait_until(turn: Turn, enrollment: Enrollment, track: Track, step: str, due
     record(turn, "waiting", enrollment, step, "", {"until": due_ms})
 
 
-class Wait(Node, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Wait(Node):
     """Wait a duration, counted from the instant the track arrived."""
 
-    kind: ClassVar[str] = "wait"
     duration_ms: int
+
+    @property
+    def kind(self) -> str:
+        """The word for it in a program."""
+        return "wait"
 
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """Set the timer."""
@@ -46,19 +51,24 @@ class Wait(Node, frozen=True, kw_only=True):
         return f"wait {format_duration(self.duration_ms)}"
 
 
-class WaitTo(Node, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class WaitTo(Node):
     """Wait until an instant or a date, with an offset and a local time of day.
 
     A date without ``at`` means its first local minute. A missing value goes on at once; an instant that has
     passed goes on at once, or ends the enrollment with ``if_past_exit``.
     """
 
-    kind: ClassVar[str] = "wait"
     until: Fn
     text: str
     offset_ms: int = 0
     at_minutes: int = -1
     if_past_exit: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The word for it in a program."""
+        return "wait"
 
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """Set the timer, or go on where there is nothing to wait for."""
@@ -107,16 +117,21 @@ class WaitTo(Node, frozen=True, kw_only=True):
         return f"wait until {self.text}{offset}"
 
 
-class WaitClock(Node, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class WaitClock(Node):
     """Wait until a local time of day, on one of the weekdays (None: any). Zone None is the contact's.
 
     Who arrives at that very time goes on at once, but not in a later round of a loop: that is another day.
     """
 
-    kind: ClassVar[str] = "wait"
     at_minutes: int
     weekdays: frozenset[int] | None
     zone: ZoneInfo | None
+
+    @property
+    def kind(self) -> str:
+        """The word for it in a program."""
+        return "wait"
 
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """Set the timer, or go on when it is that very minute."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from processor.core.enrollments import record
 from processor.core.lifecycle import LISTENING, move_track
@@ -11,26 +12,31 @@ from processor.core.time import format_duration
 from processor.core.turn import NEVER_MS
 
 if TYPE_CHECKING:
-    from processor.core.rows import Enrollment, Track
+    from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
 __all__ = ["WaitFor"]
 
 
-class WaitFor(Node, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class WaitFor(Node):
     """Listen for one of ``events`` that passes ``when``, or for ``condition`` to hold.
 
     What came leads to ``then``; the timeout (0: none) leads to ``otherwise``. A condition that holds on
     arrival goes on at once. A condition that time alone can fulfil gets a timer for when to look again.
     """
 
-    kind: ClassVar[str] = "wait_for"
     events: tuple[str, ...]
     when: Fn | None
     condition: Expression | None
     timeout_ms: int
     then: str | None
     otherwise: str | None
+
+    @property
+    def kind(self) -> str:
+        """The word for it in a program."""
+        return "wait_for"
 
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """Start listening, unless the condition holds already."""

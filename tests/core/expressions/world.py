@@ -14,7 +14,8 @@ from processor.core.expressions.parse import parse
 from processor.core.expressions.tree import Node
 from processor.core.history import record
 from processor.core.model import Expression, Grade, ScoreModel
-from processor.core.rows import Enrollment, Past, Row, Score
+from processor.core.rows import Row
+from processor.core.sections import Enrollment, Past, Score
 from processor.core.time import parse_time, zone, zone_or
 from processor.core.turn import NEVER_MS, Turn
 
