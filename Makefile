@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+NATIVE := $(VENV)/.native
 CODE := $(wildcard processor loadtests tests)
 
 # Only `make lock` uses it; it has its own environment, so that it can make the lock that .venv is made from.
@@ -14,12 +15,12 @@ UV ?= $(LOCKER)/bin/uv
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types walls unit load lock clean
+.PHONY: help demo test lint types walls unit load native plain lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(READY) ## run the main job on bundled events, no broker needed
+demo: $(NATIVE) ## run the main job on bundled events, no broker needed
 	@$(BIN)/trayecto demo
 
 test: lint types walls unit ## run every check and the whole test suite
@@ -37,12 +38,24 @@ walls: $(READY) ## check who may import whom (import-linter)
 	@echo "walls: lint-imports"
 	@$(BIN)/lint-imports --no-logo
 
-unit: $(READY) ## run the tests only
+unit: $(NATIVE) ## run the tests only
 	@echo "unit: pytest"
 	@$(BIN)/pytest -n auto
+	@echo "unit: the core once more, as plain Python"
+	@TRAYECTO_PLAIN=1 $(BIN)/pytest -n auto -q tests/core --ignore=tests/core/expressions
 
-load: $(READY) ## run the load tests
+load: $(NATIVE) ## run the load tests
 	@$(BIN)/python -m loadtests
+
+native: $(NATIVE) ## compile the core, where there is a C compiler
+
+plain: ## remove what was compiled, until the next change of the core or `make clean`
+	@$(PYTHON) hatch_build.py --remove
+	@touch $(NATIVE)
+
+$(NATIVE): $(READY) hatch_build.py $(shell find processor/core -name '*.py')
+	@$(BIN)/python hatch_build.py
+	@touch $@
 
 # The stamp is newer than both files when the environment is complete, so a second run does nothing.
 $(READY): requirements.lock pyproject.toml
@@ -75,4 +88,5 @@ $(LOCKER)/bin/uv:
 	@$(LOCKER)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 clean: ## remove the environment and the caches
+	-$(PYTHON) hatch_build.py --remove
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -5,6 +5,41 @@ marketing programs, and emits the next step as a command to the channel that car
 a function of the recorded log: `processor.core` decides and does nothing else, the other packages feed it.
 """
 
-__all__ = ["__version__"]
+from __future__ import annotations
+
+import os
+import sys
+from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.abc import PathEntryFinder
+
+__all__ = ["__version__", "is_compiled"]
 
 __version__ = "0.1.0"
+
+
+def is_compiled() -> bool:
+    """Whether the core runs compiled (see hatch_build.py). It decides the same either way."""
+    from processor.core import machine  # noqa: PLC0415 - the package must not import its parts to be imported
+
+    return not (machine.__file__ or "").endswith(".py")
+
+
+def _prefer_sources() -> None:
+    """Let Python find the core's sources before what was compiled of them, which it prefers otherwise."""
+    core = str(Path(__file__).parent / "core")
+    finder = FileFinder.path_hook((SourceFileLoader, SOURCE_SUFFIXES))
+
+    def hook(path: str) -> PathEntryFinder:
+        if path != core and not path.startswith(core + os.sep):
+            raise ImportError("not the core")
+        return finder(path)
+
+    sys.path_hooks.insert(0, hook)
+
+
+if os.environ.get("TRAYECTO_PLAIN"):
+    _prefer_sources()

@@ -1,8 +1,14 @@
-"""What all tests share: the Hypothesis profiles."""
+"""What all tests share: Hypothesis profiles, and no test of a compiled core older than its sources."""
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+import processor
+
+ROOT = Path(__file__).resolve().parents[1]
 
 # `ci` is repeatable, so that a red build is about the change and not about luck. A shared machine is slow at
 # times, which says nothing about the code: hence no deadline, and no complaint about slow generation.
@@ -13,3 +19,16 @@ settings.register_profile(
     "thorough", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_sessionstart() -> None:
+    """Refuse to test what is not what the sources say."""
+    if not processor.is_compiled():
+        return
+    libraries = list((ROOT / "processor" / "core").rglob("*.so"))
+    made_at = min((path.stat().st_mtime for path in libraries), default=float("inf"))
+    for path in (ROOT / "processor" / "core").rglob("*.py"):
+        if path.stat().st_mtime > made_at and any(path.parent.glob(f"{path.stem}.*.so")):
+            raise pytest.UsageError(
+                f"the compiled core is older than {path.name}: run make native, or make plain"
+            )

@@ -140,7 +140,7 @@ def end(turn: Turn, enrollment: Enrollment, signal: str, reason: str, step: str 
         past.keys.pop(enrollment.key, None)
         past.keys[enrollment.key] = turn.now_ms
     turn.retimed = True
-    turn.stale.update(turn.topology.segments_by_program)
+    turn.stale.extend(turn.topology.segments_by_program)
     if tell:
         kind = {"goal": "goal", "exit": "exited", "complete": "completed"}.get(signal)
         if kind is not None:

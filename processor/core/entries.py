@@ -63,14 +63,15 @@ def _refusal(turn: Turn, program: Program, key: str) -> str:
     if audience.never is not None and audience.never(turn):
         return "audience_never"
     row = turn.row
-    inside = 0
-    for enrollment in row.enrollments if row.inside else ():
-        if enrollment.state != ENDED:
-            inside += 1
-            if enrollment.program == program.name and enrollment.key == key:
-                return "already_inside"
-    if inside >= ENROLLMENTS_MAX:
-        return "too_many_enrollments"
+    if row.inside:
+        inside = 0
+        for enrollment in row.enrollments:
+            if enrollment.state != ENDED:
+                inside += 1
+                if enrollment.program == program.name and enrollment.key == key:
+                    return "already_inside"
+        if inside >= ENROLLMENTS_MAX:
+            return "too_many_enrollments"
     return _too_soon(turn, program, key)
 
 
@@ -127,7 +128,7 @@ def _begin(turn: Turn, program: Program, entry: Entry, key: str, cause: str) -> 
     row.enrollments.append(enrollment)
     if program.name not in row.inside:
         row.inside.append(program.name)
-    turn.stale.update(turn.topology.segments_by_program)
+    turn.stale.extend(turn.topology.segments_by_program)
     turn.retimed = True
     detail: dict[str, Any] = {"entry": entry.id}
     if turn.event_id:

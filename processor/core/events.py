@@ -8,9 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from mypy_extensions import mypyc_attr
+
 __all__ = ["Due", "Event", "Input", "Message", "Sweep"]
 
 
+@mypyc_attr(acyclic=True)
 @dataclass(init=False)
 class Event:
     """Something a contact did, as the log holds it.
@@ -46,6 +49,7 @@ class Event:
         self.append_ms = append_ms
 
 
+@mypyc_attr(acyclic=True)
 @dataclass(init=False)
 class Due:
     """The partition's watermark has passed ``at_ms``: fire this contact's timers due by then."""
@@ -58,6 +62,7 @@ class Due:
         self.at_ms = at_ms
 
 
+@mypyc_attr(acyclic=True)
 @dataclass(init=False)
 class Sweep:
     """A scheduled audience is being walked: give this contact the sweeps it has not had."""
@@ -68,6 +73,7 @@ class Sweep:
         self.contact_id = contact_id
 
 
+@mypyc_attr(acyclic=True)
 @dataclass(init=False)
 class Message:
     """An internal record from one partition to another (or to itself), kept in the log like any other.

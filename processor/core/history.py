@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from math import isfinite
 from operator import itemgetter
-from typing import Final
+from typing import Any, Final
 
 from processor.core.model import Fn, SeriesSpec
 from processor.core.rows import SERIES_TIMES_MAX
@@ -67,9 +67,7 @@ def merge_series(specs: Iterable[SeriesSpec]) -> tuple[SeriesSpec, ...]:
     return tuple(merged.values())
 
 
-def record(
-    history: dict[str, Series], spec: SeriesSpec, occurred_ms: int, value: float | None, now_ms: int
-) -> None:
+def record(history: dict[str, Series], spec: SeriesSpec, occurred_ms: int, value: Any, now_ms: int) -> None:
     """Count an occurrence at ``occurred_ms``, which for a late event is before ``now_ms``.
 
     With ``spec.value``, an occurrence without a finite number counts in the total and in no sum.
@@ -100,8 +98,8 @@ def record(
                 del times[0]
 
 
-def _record_value(series: Series, window_ms: int, occurred_ms: int, value: float | None, now_ms: int) -> None:
-    if value.__class__ not in (int, float) or value is None:
+def _record_value(series: Series, window_ms: int, occurred_ms: int, value: Any, now_ms: int) -> None:
+    if value.__class__ not in (int, float):
         return
     try:
         number = float(value)

@@ -102,8 +102,8 @@ def arrive(turn: Turn, message: Message) -> None:
     known = {(timer.kind, timer.name) for timer in row.timers}
     row.timers.extend(timer for timer in other.timers if (timer.kind, timer.name) not in known)
     row.armed = sum(timer.kind == "idle" for timer in row.timers)
-    turn.redated.update(turn.topology.dates_by_attribute)
-    turn.stale.update(turn.topology.segments)
+    turn.redated.extend(turn.topology.dates_by_attribute)
+    turn.stale.extend(turn.topology.segments)
     turn.retimed = True
     turn.zone = None
     turn.out.append(

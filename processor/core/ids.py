@@ -33,6 +33,8 @@ def command_id(enrollment: str, step: str, occurrence: int, kind: str) -> str:
 
 def share_of(salt: str, *parts: str) -> float:
     """A number in [0, 100) that looks random and depends on nothing but its arguments."""
-    text = salt + "".join(f"\x1f{len(part)}:{part}" for part in parts)
+    text = salt
+    for part in parts:
+        text += f"\x1f{len(part)}:{part}"
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return (int.from_bytes(digest, "big") >> 11) * (100.0 / _SHARE_UNITS)
+    return (int.from_bytes(digest[:7], "big") >> 3) * (100.0 / _SHARE_UNITS)  # its first 53 bits

@@ -77,9 +77,10 @@ def _tidy(turn: Turn) -> None:
     row = turn.row
     if row.inside:
         enrollments = row.enrollments
-        if any(enrollment.state == ENDED for enrollment in enrollments):
-            enrollments[:] = [enrollment for enrollment in enrollments if enrollment.state != ENDED]
-        row.inside = sorted({enrollment.program for enrollment in enrollments})
+        left = [enrollment for enrollment in enrollments if enrollment.state != ENDED]
+        if len(left) < len(enrollments):
+            enrollments[:] = left
+        row.inside = sorted({enrollment.program for enrollment in left})
     row.due_ms = earliest(row)
     turn.retimed = False
 
@@ -117,7 +118,7 @@ def _event(turn: Turn, event: Event, watermark_ms: int) -> None:
         row.recent = (recent + fingerprint)[-RECENT_MAX * _FINGERPRINT_BYTES :]
     clock_ms = row.clock_ms
     if not clock_ms:
-        turn.stale.update(turn.topology.segments)  # some hold for a contact of whom nothing is known
+        turn.stale.extend(turn.topology.segments)  # some hold for a contact of whom nothing is known
     if occurred_ms > clock_ms:
         row.clock_ms = now_ms = occurred_ms
     else:
@@ -179,7 +180,7 @@ def _remember(turn: Turn, reaction: Reaction) -> None:
             record_history(history, spec, turn.occurred_ms, value, turn.now_ms)
             readers = turn.topology.segments_by_series.get(spec.key)
             if readers:
-                turn.stale.update(readers)
+                turn.stale.extend(readers)
 
 
 def _tell(turn: Turn, reaction: Reaction) -> None:
@@ -305,7 +306,7 @@ def _own_timer(turn: Turn, timer: Timer) -> None:
     """A timer of the contact rather than of an enrollment."""
     if timer.kind == "segment":
         if timer.name in turn.topology.segments:
-            turn.stale.add(timer.name)
+            turn.stale.append(timer.name)
     elif timer.kind == "grade":
         check_grade(turn, timer.name)
     elif timer.kind in {"date", "idle"}:

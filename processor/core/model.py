@@ -112,7 +112,6 @@ class ScoreModel:
     rules: tuple[ScoreRule, ...] = ()
     bounds: tuple[float, ...] = ()
     compared_freely: bool = False
-    decimals: int = 4
 
 
 @dataclass(frozen=True)

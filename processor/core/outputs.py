@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from mypy_extensions import mypyc_attr
+
 from processor.core.events import Message
 
 __all__ = ["Command", "Decision", "Output"]
 
 
+@mypyc_attr(acyclic=True)
 @dataclass(init=False)
 class Command:
     """An instruction to a channel. Times in ms since 1970 UTC.
@@ -68,6 +71,7 @@ class Command:
         self.expires_ms = expires_ms
 
 
+@mypyc_attr(acyclic=True)
 @dataclass(init=False)
 class Decision:
     """One line of the record: what was decided or held back, about whom, when, and by which rule.

@@ -82,13 +82,17 @@ def _covers(rule: Cap | QuietHours, purpose: str, channel: str) -> bool:
 
 def _free_at(turn: Turn, cap: Cap) -> int:
     """0 while the cap leaves room, else the instant at which its oldest counted send leaves the window."""
-    since = turn.now_ms - cap.per_ms
-    counted = [
-        s.at_ms for s in turn.row.memory.sent if s.at_ms > since and _covers(cap, s.purpose, s.channel)
-    ]
-    if len(counted) < cap.at_most:
-        return 0
-    return counted[len(counted) - cap.at_most] + cap.per_ms
+    since_ms = turn.now_ms - cap.per_ms
+    counted = 0
+    for sent in reversed(turn.row.memory.sent):  # the latest first
+        at_ms = sent.at_ms
+        if at_ms <= since_ms:
+            break
+        if _covers(cap, sent.purpose, sent.channel):
+            counted += 1
+            if counted == cap.at_most:
+                return at_ms + cap.per_ms
+    return 0
 
 
 def remember_send(turn: Turn, purpose: Purpose, channel: Channel) -> None:
@@ -97,10 +101,11 @@ def remember_send(turn: Turn, purpose: Purpose, channel: Channel) -> None:
     if channel.kind != "message" or purpose.transactional or not caps:
         return
     memory = turn.row.change_memory()
-    keep_after = turn.now_ms - max(cap.per_ms for cap in caps)
-    kept = [s for s in memory.sent if s.at_ms > keep_after]
-    kept.append(Sent(turn.now_ms, channel.name, purpose.name))
-    memory.sent = kept[-SENT_MAX:]
+    keep_after_ms = turn.now_ms - max([cap.per_ms for cap in caps])
+    sent = memory.sent
+    if sent and (len(sent) >= SENT_MAX or sent[0].at_ms <= keep_after_ms):
+        memory.sent = sent = [each for each in sent if each.at_ms > keep_after_ms][1 - SENT_MAX :]
+    sent.append(Sent(turn.now_ms, channel.name, purpose.name))
 
 
 def expiry(turn: Turn, purpose: Purpose, channel: Channel, expires_ms: int) -> int:

@@ -31,12 +31,12 @@ def set_attribute(turn: Turn, name: str, value: Any) -> None:
         return
     else:
         attributes[name] = value
-    turn.stale.update(turn.topology.segments_by_attribute.get(name, ()))
+    turn.stale.extend(turn.topology.segments_by_attribute.get(name, ()))
     if name == "tz":
         turn.zone = None
-        turn.redated.update(turn.topology.dates_by_attribute)
+        turn.redated.extend(turn.topology.dates_by_attribute)
     elif name in turn.topology.dates_by_attribute:
-        turn.redated.add(name)
+        turn.redated.append(name)
 
 
 def join_list(turn: Turn, name: str) -> None:
@@ -48,13 +48,13 @@ def join_list(turn: Turn, name: str) -> None:
         _limit(turn, "lists_full", name)
         return
     turn.row.change_profile().lists[name] = turn.now_ms
-    turn.stale.update(turn.topology.segments_by_list)
+    turn.stale.extend(turn.topology.segments_by_list)
 
 
 def leave_list(turn: Turn, name: str) -> None:
     """Take the contact off a list."""
     if turn.row.change_profile().lists.pop(name, None) is not None:
-        turn.stale.update(turn.topology.segments_by_list)
+        turn.stale.extend(turn.topology.segments_by_list)
 
 
 def _profile_updated(turn: Turn, props: dict[str, Any]) -> None:
@@ -78,7 +78,7 @@ def _consent_granted(turn: Turn, props: dict[str, Any]) -> None:
         _limit(turn, "consents_full", key)
         return
     consents[key] = [1, turn.now_ms]
-    turn.stale.update(turn.topology.segments_by_consent)
+    turn.stale.extend(turn.topology.segments_by_consent)
 
 
 def _consent_withdrawn(turn: Turn, props: dict[str, Any]) -> None:
@@ -98,7 +98,7 @@ def _consent_withdrawn(turn: Turn, props: dict[str, Any]) -> None:
             consents[key] = [0, turn.now_ms]
         else:
             _limit(turn, "consents_full", key)
-    turn.stale.update(turn.topology.segments_by_consent)
+    turn.stale.extend(turn.topology.segments_by_consent)
 
 
 def _limit(turn: Turn, reason: str, what: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
+from mypy_extensions import mypyc_attr
 
 from processor.core.sections import Enrollment, Memory, Profile, Score, Series, Timer
 
@@ -88,6 +89,7 @@ def _check_version(stored: list[Any]) -> None:
         raise RowVersionError(msg)
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Row:
     """A contact's state while a turn works on it.
 

@@ -8,8 +8,8 @@ decay alone will lower gets one timer in the row, which is set to the crossing a
 from __future__ import annotations
 
 from bisect import bisect_right
-from math import ceil, log2
-from typing import TYPE_CHECKING, Any
+from math import ceil, exp, floor, log, log2
+from typing import TYPE_CHECKING, Any, Final
 
 from processor.core.outputs import Decision
 from processor.core.sections import Score, Timer
@@ -23,11 +23,26 @@ if TYPE_CHECKING:
 __all__ = ["add_points", "apply_rules", "check_grade", "grade_now", "score_now", "set_score"]
 
 
+_LN_2: Final = log(2.0)
+_UNITS: Final = 10_000.0  # in a point: scores have four decimals
+_HALF_UNIT: Final = 0.5 / _UNITS
+_WHOLE_MAX: Final = 1e15  # so many units are whole in any case
+
+
+def rounded(value: float) -> float:
+    """``value`` to four decimals, halves upward: a tenth of what ``round`` costs."""
+    units = value * _UNITS
+    if not -_WHOLE_MAX < units < _WHOLE_MAX:
+        return value
+    return floor(units + 0.5) / _UNITS
+
+
 def decayed(model: ScoreModel, score: Score, now_ms: int) -> float:
-    """The score's value at ``now_ms``, rounded to the model's decimals."""
+    """The score's value at ``now_ms``, rounded."""
     value = score.value
     if model.half_life_ms and value and now_ms > score.at_ms:
-        value = round(value * 0.5 ** ((now_ms - score.at_ms) / model.half_life_ms), model.decimals)
+        halvings = (now_ms - score.at_ms) / model.half_life_ms
+        value = rounded(value * exp(-_LN_2 * halvings))
     return value
 
 
@@ -74,10 +89,10 @@ def _next_crossing(model: ScoreModel, value: float, now_ms: int) -> int:
 
 def _below_at(model: ScoreModel, value: float, at_ms: int, bound: float) -> int:
     """When decay has taken ``value``, as of ``at_ms``, below ``bound``; NEVER_MS for never."""
-    half_unit = 0.5 * 10.0**-model.decimals  # below it the rounded value is below the bound
-    if bound <= half_unit or value <= 0:
+    if bound <= _HALF_UNIT or value <= 0:
         return NEVER_MS
-    wait = ceil(model.half_life_ms * log2(value / (bound - half_unit))) + 1
+    # Half a unit below the bound the rounded value is below it.
+    wait = ceil(model.half_life_ms * log2(value / (bound - _HALF_UNIT))) + 1
     return at_ms + max(wait, 1)
 
 
@@ -99,7 +114,7 @@ def apply_rules(turn: Turn, rules: tuple[ScoreRule, ...], age_ms: int) -> None:
             if not points:
                 continue
         if age_ms > 0 and model.half_life_ms:
-            points = round(points * 0.5 ** (age_ms / model.half_life_ms), model.decimals)
+            points = rounded(points * exp(-_LN_2 * (age_ms / model.half_life_ms)))
         value = _change(turn, model, score, points)
         ledger.append({"score": rule.model, "rule": rule.name, "points": points, "after": value})
     if ledger:
@@ -122,7 +137,7 @@ def add_points(turn: Turn, name: str, points: float, program: str, step: str) ->
     """Points given by a step of a program."""
     model = turn.topology.scores[name]
     score = turn.row.scores.get(name) or _new_score(turn, model)
-    points = round(points, model.decimals)
+    points = rounded(points)
     value = _change(turn, model, score, points)
     ledger = [{"score": name, "rule": f"{program}/{step}", "points": points, "after": value}]
     turn.out.append(
@@ -163,7 +178,7 @@ def _change(turn: Turn, model: ScoreModel, score: Score, points: float) -> float
     """Add points, then raise what follows: thresholds crossed, a grade changed, segments to look at."""
     now_ms = turn.now_ms
     before = decayed(model, score, now_ms)
-    value = round(min(max(before + points, model.minimum), model.maximum), model.decimals)
+    value = rounded(min(max(before + points, model.minimum), model.maximum))
     score.value = value
     score.at_ms = now_ms
     for threshold in model.thresholds:
@@ -174,7 +189,7 @@ def _change(turn: Turn, model: ScoreModel, score: Score, points: float) -> float
     if crossed and model.grades:
         _regrade(turn, model, score, value)
     if crossed or model.compared_freely:
-        turn.stale.update(turn.topology.segments_by_score.get(model.name, ()))
+        turn.stale.extend(turn.topology.segments_by_score.get(model.name, ()))
     return value
 
 
@@ -211,4 +226,4 @@ def check_grade(turn: Turn, name: str) -> None:
     score.value = value
     score.at_ms = turn.now_ms
     _regrade(turn, model, score, value)
-    turn.stale.update(turn.topology.segments_by_score.get(name, ()))
+    turn.stale.extend(turn.topology.segments_by_score.get(name, ()))

@@ -21,13 +21,10 @@ def refresh_segments(turn: Turn) -> None:
     """Look again at the segments in ``turn.stale``, each after those it reads, and raise what changed."""
     topology = turn.topology
     stale = turn.stale
-    turn.stale = set()
+    turn.stale = []
     if len(stale) > 1:
-        order = topology.segment_order
-        names = sorted(stale, key=order.__getitem__)
-    else:
-        names = list(stale)
-    for name in names:
+        stale = sorted(set(stale), key=topology.segment_order.__getitem__)
+    for name in stale:
         _refresh(turn, name)
 
 
@@ -48,4 +45,4 @@ def _refresh(turn: Turn, name: str) -> None:
         kind = "segment_left"
     turn.out.append(Decision(kind, turn.contact_id, turn.now_ms, "", 0, "", "", name))
     turn.derived.append((kind, {"segment": name}))
-    turn.stale.update(turn.topology.segments_by_segment.get(name, ()))
+    turn.stale.extend(turn.topology.segments_by_segment.get(name, ()))

@@ -34,17 +34,19 @@ __all__ = [
 def earliest(row: Row) -> int:
     """The row's earliest due instant, 0 when nothing waits."""
     due = NEVER_MS
-    for enrollment in row.enrollments if row.inside else ():
-        at = enrollment.due_ms
-        if at and at < due:
-            due = at
-        for track in enrollment.tracks:
-            at = track.due_ms
+    if row.inside:
+        for enrollment in row.enrollments:
+            at = enrollment.due_ms
             if at and at < due:
                 due = at
+            for track in enrollment.tracks:
+                at = track.due_ms
+                if at and at < due:
+                    due = at
     for timer in row.timers:
-        if timer.due_ms < due:  # noqa: PLR1730 - min() costs more than all the rest of this
-            due = timer.due_ms
+        at = timer.due_ms
+        if at < due:  # noqa: PLR1730 - min() would box both
+            due = at
     return 0 if due == NEVER_MS else due
 
 
@@ -77,8 +79,8 @@ def look_again(turn: Turn, kind: str, name: str, until_ms: int) -> None:
 def arm_dates(turn: Turn) -> None:
     """Set the timers of date entries whose attribute (or zone) changed; what has passed is not set."""
     names = turn.redated
-    turn.redated = set()
-    for name in sorted(names):
+    turn.redated = []
+    for name in sorted(set(names)):
         for entry in turn.topology.dates_by_attribute.get(name, ()):
             arm_date(turn, entry, turn.now_ms)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from mypy_extensions import mypyc_attr
+
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
@@ -15,10 +17,13 @@ if TYPE_CHECKING:
 
 __all__ = ["NEVER_MS", "Turn", "zone_of"]
 
-NEVER_MS: Final = 1 << 62  # later than any instant: "the value never changes by time alone"
+# Later than any instant ("the value never changes by time alone"), and small enough for a compiled core to
+# hold without an object.
+NEVER_MS: Final = 1 << 61
 _NOTHING: Final[dict[str, Any]] = {}  # never written to
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Turn:
     """One input at work on one row.
 
@@ -27,7 +32,8 @@ class Turn:
     event that ended its latest wait_for. ``until_ms`` is lowered by time-dependent functions to the first
     instant at which their value can change by time alone. ``derived`` queues events that follow from this
     one (a segment entered, a score threshold reached) as (type, properties). ``stale`` collects the names of
-    segments to look at again, ``redated`` those of date attributes whose timers have to be set anew.
+    segments to look at again, ``redated`` those of date attributes whose timers have to be set anew; a name
+    may be in them more than once.
     ``occurred_ms`` is when the event occurred, ``now_ms`` or earlier when it came late. ``retimed`` says that
     the row's earliest due instant has to be found again, ``shared_changed`` that the
     shared row was written to.
@@ -57,8 +63,8 @@ class Turn:
         self.variants: dict[str, str] = _NOTHING
         self.until_ms = NEVER_MS
         self.derived: list[tuple[str, dict[str, Any]]] = []
-        self.stale: set[str] = set()
-        self.redated: set[str] = set()
+        self.stale: list[str] = []
+        self.redated: list[str] = []
         self.runnable: list[Enrollment] = []
         self.occurred_ms = 0
         self.started_ms = started_ms

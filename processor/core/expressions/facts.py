@@ -82,8 +82,13 @@ def _values(turn: Turn, key: str, within_ms: int) -> list[float]:
 
 def sum_within(turn: Turn, key: str, within_ms: int) -> Any:
     """The sum over the window."""
-    total = sum(_values(turn, key, within_ms))
-    return bounded(round(total, _DECIMALS)) if total - total == 0.0 else 0
+    values = _values(turn, key, within_ms)
+    if not values:
+        return 0
+    total = sum(values)
+    if total - total != 0.0:
+        return 0
+    return bounded(round(total, _DECIMALS))
 
 
 def avg_within(turn: Turn, key: str, within_ms: int) -> Any:

@@ -60,9 +60,11 @@ def shown_time(turn: Turn, ms: int | None) -> str:
     if ms is None:
         return ""
     try:
-        return local(ms, zone_of(turn)).strftime("%Y-%m-%d %H:%M")
+        at = local(ms, zone_of(turn))
     except (ValueError, OverflowError):
         return ""
+    # Not strftime: it imports a module, and the frame of an expression has no builtins to do so.
+    return f"{at.year:04}-{at.month:02}-{at.day:02} {at.hour:02}:{at.minute:02}"
 
 
 def shown_duration(ms: int | None) -> str:

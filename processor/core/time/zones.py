@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from processor.core.time.constants import DAY_MS, SECOND_MS
@@ -52,9 +52,9 @@ def is_zone(name: str) -> bool:
     return name in _names()
 
 
-def zone_or(name: str | None, default: ZoneInfo) -> ZoneInfo:
-    """Return the zone called `name`, or `default` where that is missing, empty or unknown."""
-    if not name:
+def zone_or(name: Any, default: ZoneInfo) -> ZoneInfo:
+    """Return the zone called `name`, or `default` where that is missing, empty, unknown or no text."""
+    if not name or not isinstance(name, str):
         return default
     found = _ZONES.get(name)
     if found is not None:

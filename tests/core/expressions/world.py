@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from types import CodeType, SimpleNamespace
+from types import CodeType
 from typing import Any
 
 import msgspec
@@ -13,9 +13,10 @@ from processor.core.expressions.check import Checker, Reads
 from processor.core.expressions.parse import parse
 from processor.core.expressions.tree import Node
 from processor.core.history import record
-from processor.core.model import Expression, Grade, ScoreModel
+from processor.core.model import Expression, Grade, Policies, Reaction, ScoreModel, Topology
 from processor.core.rows import Row
 from processor.core.sections import Enrollment, Past, Score
+from processor.core.shared import Shared
 from processor.core.time import parse_time, zone, zone_or
 from processor.core.turn import NEVER_MS, Turn
 
@@ -67,7 +68,35 @@ _SCORES = {
     "engagement": ScoreModel("engagement", 0, 0, 1000, _GRADES, ()),
     "fit-model": ScoreModel("fit-model", 14 * DAY, 0, 1000, (), ()),
 }
-_TOPOLOGY = SimpleNamespace(scores=_SCORES, zone_for=lambda name: zone_or(name, zone("Europe/London")))
+_TOPOLOGY = Topology(
+    name="world",
+    digest="",
+    timezone=zone("Europe/London"),
+    zones=lambda name: zone_or(name, zone("Europe/London")),
+    event_schemas={},
+    profile_schema={},
+    programs={},
+    purposes={},
+    channels={},
+    scores=_SCORES,
+    segments={},
+    policies=Policies((), (), 0.0, ""),
+    teams={},
+    reactions={},
+    always=Reaction(),
+    segments_by_series={},
+    segments_by_score={},
+    segments_by_attribute={},
+    segments_by_list=(),
+    segments_by_program=(),
+    segments_by_consent=(),
+    segments_by_segment={},
+    segment_order={},
+    dates=(),
+    dates_by_attribute={},
+    idle=(),
+    schedules=(),
+)
 
 
 def turn_over(
@@ -81,12 +110,11 @@ def turn_over(
     """A turn at ``now_ms`` over a fresh row with these attributes and properties."""
     row = Row.new()
     row.profile.attributes.update(attributes or {})
-    made: Any = Turn(_TOPOLOGY, row, None, "contact", now_ms, [])  # type: ignore[arg-type]
+    made = Turn(_TOPOLOGY, row, Shared(), "contact", now_ms, [])
     made.props = props or {}
     made.entry = entry or {}
     made.answer = answer or {}
-    result: Turn = made
-    return result
+    return made
 
 
 def furnish(turn: Turn) -> Turn:
