@@ -12,7 +12,7 @@ __all__ = ["Artifact", "Source", "Tell", "quiet"]
 class Tell(Protocol):
     """Told how far a download is: bytes done, bytes in all (0: not known), and in words."""
 
-    def __call__(self, done: int, total: int, note: str) -> None:
+    def __call__(self, done: int, total: int, note: str, /) -> None:
         """Tell it."""
         ...
 

@@ -1,7 +1,7 @@
 """A real Kafka broker on this machine: one node, in KRaft mode, on 127.0.0.1 only.
 
-It has no security unless asked for it, and one copy of everything: for trying and testing. What it keeps is in
-one folder::
+It has no security unless asked for it, and one copy of everything: for trying and testing. What it keeps is
+in one folder::
 
     .trayecto-kafka     the mark: this folder is a broker's
     lock                held while it runs
@@ -73,8 +73,8 @@ class LocalKafka:
                 :meth:`close` deletes.
             port: of its listener without security; 0 takes any free one.
             heap_mb: the most memory that Java may use for its heap.
-            users: names and passwords for a SCRAM-SHA-512 listener (SASL_PLAINTEXT), which is there when there
-                are any. They are written when the folder is formatted, and cannot be changed after that.
+            users: names and passwords for a SCRAM-SHA-512 listener (SASL_PLAINTEXT), which is there when
+                there are any. They are written when the folder is formatted, and stay as they are then.
             tls: adds a TLS listener with certificates of its own, see ``certificates``.
             tell: is told of the download, when there is one.
         """

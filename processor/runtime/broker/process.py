@@ -1,8 +1,8 @@
 """A program that this process starts, in a process group of its own, and that never outlives it.
 
 A group of its own keeps a Ctrl-C of the terminal from it, so that this process decides how it ends, and makes
-sure that only what was started here is ever sent a signal. A guard (a shell that waits on a pipe) ends the group
-when this process is gone without having done so, even by ``kill -9``: the system closes the pipe then.
+sure that only what was started here is ever sent a signal. A guard (a shell that waits on a pipe) ends the
+group when this process is gone without having done so, even by ``kill -9``: the system closes the pipe then.
 """
 
 from __future__ import annotations
