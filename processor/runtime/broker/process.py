@@ -24,10 +24,11 @@ LOCALHOST: Final = "127.0.0.1"
 _KILL_S_MAX: Final = 10.0  # the system needs a moment to take down a process with much memory
 _TAIL_LINES: Final = 8
 _TAIL_BYTES: Final = 16_384
-# The end of the pipe without a line: the parent is gone. With a line: it has ended the group itself.
+# The end of the pipe without a line: the parent is gone. With a line: it has ended the group itself. It is
+# `kill -s` since some shells take the dashes of `kill -TERM -- -1` for a number.
 _GUARD: Final = (
-    'read -r line && exit 0; kill -TERM -- "-$1"; n=0;'
-    ' while [ $n -lt 10 ] && kill -0 -- "-$1"; do sleep 1; n=$((n + 1)); done; kill -KILL -- "-$1"'
+    'read -r line && exit 0; kill -s TERM -- "-$1"; n=0;'
+    ' while [ $n -lt 10 ] && kill -s 0 -- "-$1"; do sleep 1; n=$((n + 1)); done; kill -s KILL -- "-$1"'
 )
 
 

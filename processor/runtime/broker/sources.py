@@ -34,7 +34,7 @@ IDLE_S_MAX: Final = 120.0  # nothing has arrived for so long: the network is awa
 _POLL_S: Final = 0.2
 _SOCKET_S_MAX: Final = 30.0
 _READ_BYTES: Final = 1 << 16
-_PLUGIN: Final = "3.8.1"  # of maven-dependency-plugin; runs on Maven 3.6.3 and later
+_PLUGIN: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"  # runs on Maven 3.6.3 and later
 _AWAY: Final = (
     "check the network (and mirrors or proxies in your Maven settings), then try again: it goes on there"
 )
@@ -133,7 +133,7 @@ def from_maven(maven: str) -> Source:
             (folder / "pom.xml").write_text(_pom(wanted, folder / "copies"), encoding="utf-8")
             command = [maven, "-B", "-U", "-f", str(folder / "pom.xml"), f"-Dmaven.repo.local={staging}"]
             log = folder / "log"
-            child = Child.start([*command, "dependency:copy"], log=log, cwd=folder, environment=os.environ)
+            child = Child.start([*command, f"{_PLUGIN}:copy"], log=log, cwd=folder, environment=os.environ)
             try:
                 _watch(
                     child,
@@ -182,11 +182,12 @@ def _pom(wanted: tuple[Artifact, ...], out: Path) -> str:
         + "</artifactItem>\n"
         for one in wanted
     )
+    group, name, version = _PLUGIN.split(":")
     return (
         "<project><modelVersion>4.0.0</modelVersion><groupId>local</groupId><artifactId>broker</artifactId>"
         "<version>1</version><packaging>pom</packaging><build><plugins><plugin>"
-        "<groupId>org.apache.maven.plugins</groupId><artifactId>maven-dependency-plugin</artifactId>"
-        f"<version>{_PLUGIN}</version><configuration><outputDirectory>{out}</outputDirectory>"
+        f"<groupId>{group}</groupId><artifactId>{name}</artifactId><version>{version}</version>"
+        f"<configuration><outputDirectory>{out}</outputDirectory>"
         f"<artifactItems>\n{items}</artifactItems></configuration></plugin></plugins></build></project>\n"
     )
 
