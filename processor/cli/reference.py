@@ -47,8 +47,8 @@ out = "var/out"
 ```
 
 Other variables: `TRAYECTO_GALLERY` (where `new` and `demo` find the gallery), `TRAYECTO_JAVA`,
-`TRAYECTO_CACHE` and `TRAYECTO_MAVEN_URL` (of [`dev`](../guide/kafka.md#what-it-needs)), `TRAYECTO_DEBUG` (show
-tracebacks), `NO_COLOR` (no colours). Completion in the shell: `trayecto --install-completion`.
+`TRAYECTO_CACHE` and `TRAYECTO_MAVEN_URL` (of [`dev`](../guide/kafka.md#what-it-needs)), `TRAYECTO_DEBUG`
+(show tracebacks), `NO_COLOR` (no colours). Completion in the shell: `trayecto --install-completion`.
 """
 
 
