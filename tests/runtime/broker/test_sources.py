@@ -74,7 +74,7 @@ def test_what_maven_has_so_far_is_told(tmp_path):
     body = f"mkdir -p {place}; printf 12345 > {place}/{ONE.filename}.7.tmp; sleep 1"
     told = []
     sources.from_maven(maven(tmp_path, body))((ONE,), tmp_path / "staging", lambda *at: told.append(at[:2]))
-    assert told == [(5, 1000)]
+    assert told == [(0, 1000), (5, 1000)]
 
 
 def test_why_maven_fails_is_said(tmp_path):
