@@ -53,7 +53,7 @@ plain: ## remove what was compiled, until the next change of the core or `make c
 	@$(PYTHON) hatch_build.py --remove
 	@touch $(NATIVE)
 
-$(NATIVE): $(READY) hatch_build.py $(shell find processor/core -name '*.py')
+$(NATIVE): $(READY) hatch_build.py $(shell find processor/core processor/codec processor/runtime -name '*.py')
 	@$(BIN)/python hatch_build.py
 	@touch $@
 

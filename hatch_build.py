@@ -1,4 +1,4 @@
-"""Compiles the hot modules of the pure core with mypyc: a build hook for wheels, a script for a checkout.
+"""Compiles the hot modules with mypyc: a build hook for wheels, a script for a checkout.
 
     python hatch_build.py            compile in place; without a C compiler it says so and goes on
     python hatch_build.py --require  the same, and fails without a C compiler
@@ -27,23 +27,29 @@ except ImportError:  # run as a script, without a build backend at hand
     BuildHookInterface = object
 
 ROOT = Path(__file__).resolve().parent
-CORE = ROOT / "processor" / "core"
-SHARED_NAME = "processor_core"  # the library that all compiled modules share is called processor_core__mypyc
+PACKAGE = ROOT / "processor"
+CORE = PACKAGE / "core"
+SHARED_NAME = "processor_hot"  # the library that all compiled modules share is called processor_hot__mypyc
 
 # Structs of msgspec need their annotations as Python left them; packages hold nothing that runs often.
 LEFT_PLAIN = frozenset({"__init__", "sections", "shared", "schema"})
-HOT_EXPRESSIONS = (
-    "facts",
-    "moments",
-    "shown",
-    "values",
-)  # what compiled expressions call; not their compiler
+HOT_BESIDE_CORE = (
+    "codec/events.py",
+    "codec/murmur2.py",
+    "codec/outputs.py",
+    "core/expressions/facts.py",  # what compiled expressions call; not their compiler
+    "core/expressions/moments.py",
+    "core/expressions/shown.py",
+    "core/expressions/values.py",
+    "runtime/driver.py",
+    "runtime/partition.py",
+)
 
 
 def sources() -> list[Path]:
     """The modules that are compiled, in a stable order."""
     found = [path for folder in (CORE, CORE / "nodes", CORE / "time") for path in folder.glob("*.py")]
-    found += [CORE / "expressions" / f"{name}.py" for name in HOT_EXPRESSIONS]
+    found += [PACKAGE / name for name in HOT_BESIDE_CORE]
     return sorted(path for path in found if path.stem not in LEFT_PLAIN)
 
 
@@ -51,7 +57,7 @@ def compiled() -> list[Path]:
     """What lies compiled in the checkout, whatever Python it was made for."""
     endings = ("so", "pyd")
     shared = [path for ending in endings for path in ROOT.glob(f"{SHARED_NAME}__mypyc*.{ending}")]
-    return shared + [path for ending in endings for path in CORE.rglob(f"*.{ending}")]
+    return shared + [path for ending in endings for path in PACKAGE.rglob(f"*.{ending}")]
 
 
 def has_compiler() -> bool:

@@ -29,13 +29,13 @@ def is_compiled() -> bool:
 
 
 def _prefer_sources() -> None:
-    """Let Python find the core's sources before what was compiled of them, which it prefers otherwise."""
-    core = str(Path(__file__).parent / "core")
+    """Let Python find the package's sources before what was compiled of them, which it prefers otherwise."""
+    package = str(Path(__file__).parent)
     finder = FileFinder.path_hook((SourceFileLoader, SOURCE_SUFFIXES))
 
     def hook(path: str) -> PathEntryFinder:
-        if path != core and not path.startswith(core + os.sep):
-            raise ImportError("not the core")
+        if path != package and not path.startswith(package + os.sep):
+            raise ImportError("not of this package")
         return finder(path)
 
     sys.path_hooks.insert(0, hook)

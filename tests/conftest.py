@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import processor
+from tests.system.shared import NO_BROKER
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,10 +26,20 @@ def pytest_sessionstart() -> None:
     """Refuse to test what is not what the sources say."""
     if not processor.is_compiled():
         return
-    libraries = list((ROOT / "processor" / "core").rglob("*.so"))
+    libraries = list((ROOT / "processor").rglob("*.so"))
     made_at = min((path.stat().st_mtime for path in libraries), default=float("inf"))
-    for path in (ROOT / "processor" / "core").rglob("*.py"):
+    for path in (ROOT / "processor").rglob("*.py"):
         if path.stat().st_mtime > made_at and any(path.parent.glob(f"{path.stem}.*.so")):
             raise pytest.UsageError(
                 f"the compiled core is older than {path.name}: run make native, or make plain"
             )
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say loudly which tests could not be run for want of a broker."""
+    skipped = [one for one in terminalreporter.stats.get("skipped", []) if NO_BROKER in str(one.longrepr)]
+    if skipped:
+        title = f"{len(skipped)} TESTS WERE NOT RUN: {NO_BROKER.upper()}"
+        terminalreporter.section(title, sep="!", red=True, bold=True)
+        terminalreporter.line(str(skipped[0].longrepr[2]))
+        terminalreporter.line(" ".join(sorted({one.nodeid.split("::")[0] for one in skipped})))

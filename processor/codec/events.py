@@ -21,11 +21,12 @@ from datetime import time as clock_time
 from decimal import Decimal
 from hashlib import blake2b
 from math import isfinite
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
+from processor.codec.shapes import DEPTH_MAX, Properties, Refusal, Wire
 from processor.core.events import Event
 from processor.core.time import DAY_MS, EARLIEST_MS, LATEST_MS, SECOND_MS
 
@@ -70,47 +71,10 @@ REASONS: Final = {
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SHORT: Final = ID_BYTES_MAX // 4  # text of no more characters cannot have too many bytes
 _DATE_CHARS: Final = 10
-_DEPTH_MAX: Final = 8
-
-# Rows are stored as msgpack, which holds integers of 64 bits, and are decoded by recursion: so the decoder
-# refuses both larger numbers and deeper nesting here, at the door, where it costs nothing.
-_Int = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
-_Scalar = str | _Int | float | bool | None
-
-
-def _nested(depth: int) -> Any:
-    value: Any = _Scalar
-    for _ in range(depth - 1):
-        value = _Scalar | list[value] | dict[str, value]
-    return dict[str, value]
-
-
-if TYPE_CHECKING:
-    _Properties = dict[str, Any]
-else:
-    _Properties = _nested(_DEPTH_MAX)
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """Why a record is not an event: `reason` is a key of :data:`REASONS`, `message` a sentence for people."""
-
-    reason: str
-    message: str
-
-
-class _Wire(msgspec.Struct, gc=False):
-    contact_id: str
-    type: str
-    occurred_at: str
-    event_id: str | None = None
-    appended_at: str | None = None
-    properties: _Properties | None = None
-
-
-_decode_wire = msgspec.json.Decoder(_Wire).decode
+_decode_wire = msgspec.json.Decoder(Wire).decode
 _decode_loose = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_text = msgspec.json.Decoder(str).decode
-_decode_properties = msgspec.json.Decoder(_Properties).decode
+_decode_properties = msgspec.json.Decoder(Properties).decode
 _encode_canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -240,7 +204,7 @@ def _properties_of(value: Any) -> dict[str, Any] | None:
         value = dict(value)
     if not isinstance(value, Mapping):
         raise TypeError("properties are not a map")
-    return {_key(key): _plain(item, _DEPTH_MAX - 1) for key, item in value.items()}
+    return {_key(key): _plain(item, DEPTH_MAX - 1) for key, item in value.items()}
 
 
 def _key(key: Any) -> str:

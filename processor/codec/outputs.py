@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from processor.codec.shapes import CommandLine, DeadLetter, DeadLetterLine, DecisionLine
 from processor.core.outputs import Command, Decision
 from processor.core.time import format_time
 
@@ -35,58 +36,6 @@ RAW_BYTES_MAX: Final = 1 << 20  # of a refused record that a dead letter keeps; 
 _encode = msgspec.json.Encoder().encode
 
 
-class DeadLetter(msgspec.Struct, frozen=True):
-    """A record that could not be taken: `reason` is a code, `message` a sentence without personal data.
-
-    ``line`` is the record's number in ``file``; ``raw`` the record as it came.
-    """
-
-    reason: str
-    message: str
-    file: str
-    line: int
-    raw: bytes
-
-
-class _CommandLine(msgspec.Struct, gc=False):
-    command_id: str
-    channel: str
-    kind: str
-    contact_id: str
-    program: str
-    version: int
-    enrollment: str
-    step: str
-    variant: str | None
-    template: str | None
-    values: dict[str, Any]
-    purpose: str | None
-    decided_at: str
-    not_before: str
-    expires_at: str | None
-
-
-class _DecisionLine(msgspec.Struct, gc=False):
-    kind: str
-    contact_id: str
-    decided_at: str
-    program: str | None
-    version: int | None
-    enrollment: str | None
-    step: str | None
-    reason: str | None
-    detail: dict[str, Any] | None
-
-
-class _DeadLetterLine(msgspec.Struct, gc=False):
-    reason: str
-    message: str
-    file: str
-    line: int
-    raw: str | None
-    raw_base64: str | None
-
-
 @lru_cache(maxsize=1 << 13)
 def _second_text(second: int) -> str:
     return format_time(second * 1000)[:-1]
@@ -103,7 +52,7 @@ def command_line(command: Command) -> bytes:
     c = command
     decided_at = _time_text(c.decided_ms)
     return _encode(
-        _CommandLine(
+        CommandLine(
             c.command_id,
             c.channel,
             c.kind,
@@ -127,7 +76,7 @@ def decision_line(decision: Decision) -> bytes:
     """Return a decision as JSON, without the end of the line."""
     d = decision
     return _encode(
-        _DecisionLine(
+        DecisionLine(
             d.kind,
             d.contact_id,
             _time_text(d.at_ms),
@@ -144,7 +93,7 @@ def decision_line(decision: Decision) -> bytes:
 def dead_letter_line(letter: DeadLetter) -> bytes:
     """Return a dead letter as JSON, without the end of the line."""
     raw, raw_base64 = _raw(letter)
-    return _encode(_DeadLetterLine(letter.reason, letter.message, letter.file, letter.line, raw, raw_base64))
+    return _encode(DeadLetterLine(letter.reason, letter.message, letter.file, letter.line, raw, raw_base64))
 
 
 def command_record(command: Command) -> dict[str, Any]:

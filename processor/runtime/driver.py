@@ -15,9 +15,8 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-
-import msgspec
 
 from processor.codec.murmur2 import partition_of
 from processor.core.events import Due, Event, Message, Sweep
@@ -42,14 +41,16 @@ __all__ = ["ROWS_HELD_MAX", "Driver", "Failure", "Taken"]
 ROWS_HELD_MAX: Final = 20_000  # rows held in memory before the shell is asked to commit
 
 
-class Failure(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Failure:
     """An input that the core could not take. ``reason`` names the exception and holds nothing personal."""
 
     item: Event | Due | Sweep | Message
     reason: str
 
 
-class Taken(msgspec.Struct):
+@dataclass
+class Taken:
     """What has come about since the last :meth:`Driver.take`, for one commit."""
 
     commands: list[Command]

@@ -24,8 +24,6 @@ AHEAD: Final = 64  # timers loaded first after a commit, and then twice as many 
 class Held:
     """A row in memory, its latest bytes, those in the store, and the instant the stored index has for it."""
 
-    __slots__ = ("data", "indexed_ms", "row", "stored")
-
     def __init__(self, row: Row, data: bytes | None, indexed_ms: int) -> None:
         self.row = row
         self.data = data
