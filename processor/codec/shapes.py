@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 
 __all__ = [
-    "DEPTH_MAX", "CommandLine", "DeadLetter", "DeadLetterLine", "DecisionLine", "Properties", "Refusal",
+    "DEPTH_MAX", "CommandLine", "DeadLetter", "DeadLetterLine", "Properties", "Refusal",
     "Wire",
 ]  # fmt: skip
 
@@ -81,20 +81,6 @@ class CommandLine(msgspec.Struct, gc=False):
     decided_at: str
     not_before: str
     expires_at: str | None
-
-
-class DecisionLine(msgspec.Struct, gc=False):
-    """A decision as a line of JSON, in the order of its fields."""
-
-    kind: str
-    contact_id: str
-    decided_at: str
-    program: str | None
-    version: int | None
-    enrollment: str | None
-    step: str | None
-    reason: str | None
-    detail: dict[str, Any] | None
 
 
 class DeadLetterLine(msgspec.Struct, gc=False):

@@ -23,7 +23,6 @@ from processor.core.events import Due, Event, Message, Sweep
 from processor.core.leases import advance_shared
 from processor.core.machine import advance
 from processor.core.outputs import Command, Decision
-from processor.core.rows import Row
 from processor.core.shared import Shared
 from processor.core.sweeps import close_sweeps, next_sweep_ms, open_sweep, schedule
 from processor.core.timers import quarantine
@@ -57,10 +56,21 @@ class Taken:
     decisions: list[Decision]
     failures: list[Failure]
     changes: dict[int, Changes]
+    messages: list[tuple[int, Message]]  # for partitions that are not ours, each with its number
 
 
 class Driver:
-    """Drives the core over a log. A shell feeds it records and commits what it takes from it."""
+    """Drives the core over a log. A shell feeds it records and commits what it takes from it.
+
+    Args:
+        topology: compiled.
+        store: holds the partitions.
+        partitions: how many there are, of which contacts are hashed to one.
+        owned: the numbers of those that are driven here, all by default. What is for another goes out with
+            :meth:`take`, for the shell to put into the log.
+        checkpoint: called to commit, between two inputs, when ``rows_held_max`` rows are held.
+        rows_held_max: None: no bound.
+    """
 
     def __init__(
         self,
@@ -68,11 +78,17 @@ class Driver:
         store: Store,
         partitions: int,
         *,
+        owned: Sequence[int] | None = None,
         checkpoint: Callable[[], None] | None = None,
-        rows_held_max: int = ROWS_HELD_MAX,
+        rows_held_max: int | None = None,
     ) -> None:
+        numbers = range(partitions) if owned is None else owned
         self.topology = topology
-        self.partitions = [Partition(n, store.partition(n)) for n in range(partitions)]
+        self.partitions = [Partition(number, store.partition(number)) for number in numbers]
+        self.popped_ms = 0  # the latest instant at which a timer was taken out of the index
+        self._count = partitions
+        self._homes = {partition.number: partition for partition in self.partitions}
+        self._outgoing: list[tuple[int, Message]] = []
         self._checkpoint = checkpoint
         self._rows_held_max = rows_held_max
         self._queue: deque[tuple[Partition, Message]] = deque()
@@ -87,15 +103,15 @@ class Driver:
 
     def partition_for(self, contact: str) -> Partition:
         """Where a contact lives, as Kafka's own partitioner says."""
-        return self.partitions[partition_of(contact, len(self.partitions))]
+        return self._homes[partition_of(contact, self._count)]
 
     def prefetch(self, contacts: Sequence[str]) -> None:
         """Read the rows of coming events in one go per partition. Only speed depends on it."""
         by_partition: dict[int, list[str]] = {}
         for contact in contacts:
-            by_partition.setdefault(partition_of(contact, len(self.partitions)), []).append(contact)
+            by_partition.setdefault(partition_of(contact, self._count), []).append(contact)
         for number, names in by_partition.items():
-            self.partitions[number].load(names)
+            self._homes[number].load(names)
 
     def feed(self, event: Event, watermark_ms: int) -> None:
         """One record of the log: move the watermark, fire what it passed, apply the record."""
@@ -105,32 +121,50 @@ class Driver:
         if self._queue:
             self._deliver()
 
+    def deliver(self, message: Message, watermark_ms: int) -> None:
+        """One internal record of the log, as :meth:`feed` for an event."""
+        if watermark_ms > self.watermark_ms:
+            self.move(watermark_ms)
+        self._queue.append((self._homes[self._number_of(message)], message))
+        self._deliver()
+
     def move(self, watermark_ms: int) -> None:
         """Move the watermark of all partitions; timers and schedules that it passes act now."""
+        while not self.move_some(watermark_ms):
+            self._ask_checkpoint()
+
+    def move_some(self, watermark_ms: int) -> bool:
+        """As :meth:`move`, as far as the bound on rows allows.
+
+        Returns False when there is more to do: commit, then call it again before anything else is fed.
+        """
         self.watermark_ms = watermark_ms
         if not self._scheduled:
             self._schedule(watermark_ms)
         if watermark_ms < self._next_ms:
-            return
+            return True
         self._next_ms = NEVER_MS  # lowered by whatever sets a timer, in whichever partition
         for partition in self.partitions:
             next_ms = partition.next_ms()
-            if next_ms <= watermark_ms:
-                self._act(partition, watermark_ms)
+            if next_ms <= watermark_ms or partition.shared.sweeps:
+                if not self._act(partition, watermark_ms):
+                    self._next_ms = 0
+                    return False
                 next_ms = partition.next_ms()
             self._next_ms = min(self._next_ms, next_ms)
+        return True
 
     def _schedule(self, watermark_ms: int) -> None:
-        """The first watermark sets the schedules going; a walk that a stop cut short goes on."""
+        """The first watermark sets the schedules going."""
         self._scheduled = True
         for partition in self.partitions:
             if schedule(self.topology, partition.shared, watermark_ms):
                 self._keep_shared(partition)
-            if partition.shared.sweeps:
-                self._walk(partition)
 
-    def _act(self, partition: Partition, watermark_ms: int) -> None:
-        """Timers and sweeps of one partition, in order of their instants."""
+    def _act(self, partition: Partition, watermark_ms: int) -> bool:
+        """Timers and sweeps of one partition, in order of their instants. False when there is more to do."""
+        if partition.shared.sweeps and not self._walk(partition):  # a walk that was cut short goes on
+            return False
         while True:
             sweep_ms = partition.sweep_ms
             bound = min(watermark_ms, sweep_ms)
@@ -138,18 +172,21 @@ class Driver:
             if timer is not None:
                 due_ms, contact = timer
                 held = partition.held(contact)
-                if held is not None and held.row.due_ms == due_ms:
+                if held is not None and held.due() == due_ms:
+                    self.popped_ms = due_ms
                     self._apply(partition, Due(contact, due_ms))
                     self._deliver()
-                    self._breathe(partition)
+                    if self._is_full(partition):
+                        return False
             elif sweep_ms <= watermark_ms:
                 open_sweep(self.topology, partition.shared)
                 self._keep_shared(partition)
-                self._walk(partition)
+                if not self._walk(partition):
+                    return False
             else:
-                return
+                return True
 
-    def _walk(self, partition: Partition) -> None:
+    def _walk(self, partition: Partition) -> bool:
         """Walk the partition's contacts, in slices, giving each the sweeps it has not had."""
         shared = partition.shared
         while True:
@@ -162,10 +199,11 @@ class Driver:
             if not contacts:
                 close_sweeps(shared)
                 self._keep_shared(partition)
-                return
+                return True
             shared.cursor = contacts[-1]
             self._keep_shared(partition)
-            self._breathe(partition)
+            if self._is_full(partition):
+                return False
 
     # --- applying
 
@@ -176,21 +214,21 @@ class Driver:
         if held is None:
             if isinstance(item, Due | Sweep):
                 return
-            held = partition.rows[contact] = Held(Row.new(partition.shared.sweep_number), None, 0)
-        before_ms = held.row.due_ms
+            held = partition.rows[contact] = Held(None)
+        row = held.decode(partition.shared.sweep_number)  # a row of another version stops the run
         try:
             row, outputs, shared_changed = advance(
-                self.topology, held.row, partition.shared, item, self.watermark_ms
+                self.topology, row, partition.shared, item, self.watermark_ms
             )
             data = row.encode()
         except Exception as error:  # noqa: BLE001 - whatever it is, one input must not stop the log
             self._undo(partition, held, item, error)
             return
-        held.row = row
+        before_ms, due_ms = held.due_ms, row.due_ms
         held.data = data
+        held.due_ms = due_ms
         if shared_changed:
             self._keep_shared(partition)
-        due_ms = row.due_ms
         if due_ms and due_ms != before_ms:
             heapq.heappush(partition.heap, (due_ms, contact))
             self._next_ms = min(self._next_ms, due_ms)
@@ -203,12 +241,17 @@ class Driver:
         elif type(output) is Command:
             self._commands.append(output)
         elif type(output) is Message:
-            self._queue.append((self._partition_of(output), output))
+            number = self._number_of(output)
+            home = self._homes.get(number)
+            if home is not None:
+                self._queue.append((home, output))
+            else:
+                self._outgoing.append((number, output))
 
-    def _partition_of(self, message: Message) -> Partition:
+    def _number_of(self, message: Message) -> int:
         if message.partition >= 0:
-            return self.partitions[message.partition]
-        return self.partition_for(message.home or message.contact_id)
+            return message.partition
+        return partition_of(message.home or message.contact_id, self._count)
 
     def _deliver(self) -> None:
         """Deliver internal messages, and those that follow from them, in order."""
@@ -237,25 +280,26 @@ class Driver:
         reason = _reason(error)
         self._failures.append(Failure(item, reason))
         partition.shared = Shared.decode(partition.shared_data)
-        held.row = Row.decode(held.data) if held.data is not None else Row.new(partition.shared.sweep_number)
         if isinstance(item, Due | Sweep):
             at_ms = item.at_ms if isinstance(item, Due) else self.watermark_ms
-            held.row.swept = partition.shared.sweep_number
-            quarantine(held.row, at_ms)
-            held.data = held.row.encode()
-            if held.row.due_ms:
-                heapq.heappush(partition.heap, (held.row.due_ms, item.contact_id))
-                self._next_ms = min(self._next_ms, held.row.due_ms)
+            row = held.decode(partition.shared.sweep_number)
+            row.swept = partition.shared.sweep_number
+            quarantine(row, at_ms)
+            held.data = row.encode()
+            held.due_ms = row.due_ms
+            if row.due_ms:
+                heapq.heappush(partition.heap, (row.due_ms, item.contact_id))
+                self._next_ms = min(self._next_ms, row.due_ms)
             self._decisions.append(Decision("quarantined", item.contact_id, at_ms, reason=reason))
         elif held.data is None:
             del partition.rows[item.contact_id]
 
     # --- committing
 
-    def _breathe(self, partition: Partition) -> None:
-        """Ask for a commit when too many rows are held, judged by one partition: contacts spread evenly."""
-        if len(partition.rows) * len(self.partitions) >= self._rows_held_max:
-            self._ask_checkpoint()
+    def _is_full(self, partition: Partition) -> bool:
+        """Whether too many rows are held, judged by one partition: contacts spread evenly."""
+        bound = self._rows_held_max
+        return bound is not None and len(partition.rows) * len(self.partitions) >= bound
 
     def _ask_checkpoint(self) -> None:
         """Between two inputs, with no message under way, the shell may commit."""
@@ -274,8 +318,8 @@ class Driver:
                 partition.shared.watermark_ms = self.watermark_ms
                 self._keep_shared(partition)
             changes[partition.number] = partition.changes()
-        taken = Taken(self._commands, self._decisions, self._failures, changes)
-        self._commands, self._decisions, self._failures = [], [], []
+        taken = Taken(self._commands, self._decisions, self._failures, changes, self._outgoing)
+        self._commands, self._decisions, self._failures, self._outgoing = [], [], [], []
         return taken
 
     def committed(self) -> None:

@@ -31,10 +31,10 @@ from processor.runtime.replay import CHUNK_RECORDS, Progress, Replay, wall_clock
 from processor.runtime.summary import RunReport
 from processor.store import RocksStore, StateError, open_rocks
 
-__all__ = ["PARTITIONS", "RunOptions", "run"]
+__all__ = ["GARBAGE_THRESHOLD", "PARTITIONS", "RunOptions", "run"]
 
 PARTITIONS: Final = 8
-_GARBAGE_THRESHOLD: Final = 200_000
+GARBAGE_THRESHOLD: Final = 200_000
 _ROCKS_FILE: Final = "CURRENT"  # there is one in every RocksDB database
 _ANEW: Final = "or give a new state and output folder to begin from the first event"
 
@@ -231,7 +231,7 @@ def _few_collections() -> Iterator[None]:
     thresholds = gc.get_threshold()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_GARBAGE_THRESHOLD, *thresholds[1:])
+    gc.set_threshold(GARBAGE_THRESHOLD, *thresholds[1:])
     try:
         yield
     finally:

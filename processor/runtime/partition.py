@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from processor.core.rows import Row
+from processor.core.rows import Row, due_of
 from processor.core.shared import Shared
 from processor.core.sweeps import next_sweep_ms
 from processor.core.turn import NEVER_MS
@@ -22,13 +22,34 @@ AHEAD: Final = 64  # timers loaded first after a commit, and then twice as many 
 
 
 class Held:
-    """A row in memory, its latest bytes, those in the store, and the instant the stored index has for it."""
+    """A row in memory as bytes: its latest, and those in the store; None for a contact without a row.
 
-    def __init__(self, row: Row, data: bytes | None, indexed_ms: int) -> None:
-        self.row = row
+    ``due_ms`` is its earliest due instant and ``indexed_ms`` the one that the stored index has for it; both
+    are -1 until somebody decodes the row. Rows lie here as bytes because a chunk's worth of decoded ones
+    falls out of the processor's caches: what was decoded is dropped while it is still in them.
+    """
+
+    def __init__(self, data: bytes | None) -> None:
         self.data = data
         self.stored = data
-        self.indexed_ms = indexed_ms
+        self.due_ms = 0 if data is None else -1
+        self.indexed_ms = self.due_ms
+
+    def decode(self, swept: int) -> Row:
+        """The row, to work on; a new one where there is none."""
+        data = self.data
+        if data is None:
+            return Row.new(swept)
+        row = Row.decode(data)
+        if self.due_ms < 0:
+            self.due_ms = self.indexed_ms = row.due_ms
+        return row
+
+    def due(self) -> int:
+        """The row's earliest due instant, 0 for none."""
+        if self.due_ms < 0 and self.data is not None:
+            self.due_ms = self.indexed_ms = due_of(self.data)
+        return self.due_ms
 
 
 class Partition:
@@ -57,8 +78,7 @@ class Partition:
                 if data is None:
                     self.absent.add(contact)
                 else:
-                    row = Row.decode(data)
-                    self.rows[contact] = Held(row, data, row.due_ms)
+                    self.rows[contact] = Held(data)
 
     def held(self, contact: str) -> Held | None:
         """The contact's row, or None when it has none."""
@@ -109,8 +129,8 @@ class Partition:
             if held.data is held.stored or held.data is None:
                 continue
             rows[contact] = held.data
-            if held.row.due_ms != held.indexed_ms:
-                timers[contact] = (held.indexed_ms, held.row.due_ms)
+            if held.due_ms != held.indexed_ms:
+                timers[contact] = (held.indexed_ms, held.due_ms)
         shared = self.shared.encode() if self.shared_changed else None
         return Changes(rows=rows, timers=timers, shared=shared)
 

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import fastavro
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +22,7 @@ from processor.codec.outputs import (
 )
 from processor.codec.schemas import schema
 from processor.core.outputs import Command, Decision
-from processor.core.time import parse_time
+from processor.core.time import format_time, parse_time
 
 AT_MS = 1_772_357_400_000
 FULL = Command(
@@ -52,6 +53,40 @@ def through_avro(subject: str, record: dict[str, Any]) -> dict[str, Any]:
     read = fastavro.schemaless_reader(stream, parsed, None)
     assert isinstance(read, dict)
     return read
+
+
+TEXTS = st.text(max_size=12)
+
+
+DETAILS = st.dictionaries(TEXTS, st.integers(-9, 9) | TEXTS | st.none() | st.floats(0, 1))
+DECISIONS = st.builds(
+    Decision,
+    kind=st.sampled_from(["entered", "scored"]),
+    contact_id=TEXTS,
+    at_ms=st.integers(0, 4 * 10**12),
+    program=TEXTS,
+    version=st.integers(0, 9),
+    enrollment=TEXTS,
+    step=TEXTS,
+    reason=TEXTS,
+    detail=st.none() | DETAILS,
+)
+
+
+@given(DECISIONS)
+def test_a_decision_is_what_json_says_of_its_fields(decision: Decision):
+    fields = {
+        "kind": decision.kind,
+        "contact_id": decision.contact_id,
+        "decided_at": format_time(decision.at_ms),
+        "program": decision.program or None,
+        "version": decision.version or None,
+        "enrollment": decision.enrollment or None,
+        "step": decision.step or None,
+        "reason": decision.reason or None,
+        "detail": decision.detail,
+    }
+    assert decision_line(decision) == msgspec.json.encode(fields)
 
 
 def test_a_command_in_full():
