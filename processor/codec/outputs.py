@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import msgspec
 
@@ -38,7 +38,8 @@ _encode = msgspec.json.Encoder().encode
 class DeadLetter(msgspec.Struct, frozen=True):
     """A record that could not be taken: `reason` is a code, `message` a sentence without personal data.
 
-    ``line`` is the record's number in ``file``; ``raw`` the record as it came.
+    ``line`` is the record's number in ``file``; ``raw`` the record as it came. Of a record of a topic,
+    ``topic``, ``partition`` and ``offset`` say where it stands; ``file`` and ``line`` say the same.
     """
 
     reason: str
@@ -46,6 +47,16 @@ class DeadLetter(msgspec.Struct, frozen=True):
     file: str
     line: int
     raw: bytes
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+
+    @classmethod
+    def of_record(
+        cls, reason: str, message: str, raw: bytes | None, topic: str, partition: int, offset: int
+    ) -> Self:
+        """A record of a topic; its key travels as the key of the dead letter's own record."""
+        return cls(reason, message, f"{topic}/{partition}", offset, raw or b"", topic, partition, offset)
 
 
 class _CommandLine(msgspec.Struct, gc=False):
@@ -85,6 +96,9 @@ class _DeadLetterLine(msgspec.Struct, gc=False):
     line: int
     raw: str | None
     raw_base64: str | None
+    topic: str | None
+    partition: int | None
+    offset: int | None
 
 
 @lru_cache(maxsize=1 << 13)
@@ -144,7 +158,19 @@ def decision_line(decision: Decision) -> bytes:
 def dead_letter_line(letter: DeadLetter) -> bytes:
     """Return a dead letter as JSON, without the end of the line."""
     raw, raw_base64 = _raw(letter)
-    return _encode(_DeadLetterLine(letter.reason, letter.message, letter.file, letter.line, raw, raw_base64))
+    return _encode(
+        _DeadLetterLine(
+            letter.reason,
+            letter.message,
+            letter.file,
+            letter.line,
+            raw,
+            raw_base64,
+            letter.topic,
+            letter.partition,
+            letter.offset,
+        )
+    )
 
 
 def command_record(command: Command) -> dict[str, Any]:
@@ -195,6 +221,9 @@ def dead_letter_record(letter: DeadLetter) -> dict[str, Any]:
         "line": letter.line,
         "raw": raw,
         "raw_base64": raw_base64,
+        "topic": letter.topic,
+        "partition": letter.partition,
+        "offset": letter.offset,
     }
 
 
