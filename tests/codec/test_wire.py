@@ -288,6 +288,13 @@ def test_the_quick_way_says_what_fastavro_says(decoder, record, data):
     assert decoder.decode(bytes(value), AT_MS) == slow
 
 
+def test_a_time_written_longer_than_it_need_be(decoder):
+    """Seven bytes of which the last says nothing: rare, allowed, and the same time."""
+    value = ours()
+    at = value.index(b"page_viewed") + len("page_viewed") + 5
+    assert decoder.decode(value[:at] + bytes([value[at] | 0x80, 0]) + value[at + 1 :]) == decoder.decode(value)
+
+
 @given(events)
 def test_what_is_published_is_read_as_it_was(decoder, record):
     line = record | {"occurred_at": "2026-03-01T09:30:00Z", "properties": {"é": [record["properties"]]}}
