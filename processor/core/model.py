@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Audience", "Cap", "Channel", "Entry", "Exit", "Expression", "Fn", "Goal", "Grade", "Node", "Policies",
     "Program", "Purpose", "QuietHours", "Reaction", "ScoreModel", "ScoreRule", "Segment", "SeriesSpec",
-    "Team", "Topology", "Uses",
+    "Team", "Topics", "Topology", "Uses",
 ]  # fmt: skip
 
 Fn = Callable[["Turn"], Any]
@@ -292,6 +292,15 @@ class Team(msgspec.Struct, frozen=True):
     members: tuple[str, ...]
 
 
+class Topics(msgspec.Struct, frozen=True):
+    """The topics on Kafka: ``prefix`` stands before every name, ``retention_ms`` is by what a topic holds."""
+
+    events: tuple[str, ...]
+    prefix: str
+    partitions: int
+    retention_ms: Mapping[str, int]  # events, commands, decisions, dead_letters
+
+
 class Reaction(msgspec.Struct, frozen=True):
     """Everything that can react to one event type.
 
@@ -323,6 +332,7 @@ class Topology(msgspec.Struct, frozen=True, kw_only=True):
     segments: Mapping[str, Segment]  # in an order in which each comes after those it reads
     policies: Policies
     teams: Mapping[str, Team]
+    topics: Topics
     reactions: Mapping[str, Reaction]
     always: Reaction  # for inputs of any type: what depends on conditions alone
     segments_by_series: Mapping[str, tuple[str, ...]]  # by the key of a history they read

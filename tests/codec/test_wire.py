@@ -292,7 +292,9 @@ def test_a_time_written_longer_than_it_need_be(decoder):
     """Seven bytes of which the last says nothing: rare, allowed, and the same time."""
     value = ours()
     at = value.index(b"page_viewed") + len("page_viewed") + 5
-    assert decoder.decode(value[:at] + bytes([value[at] | 0x80, 0]) + value[at + 1 :]) == decoder.decode(value)
+    assert decoder.decode(value[:at] + bytes([value[at] | 0x80, 0]) + value[at + 1 :]) == decoder.decode(
+        value
+    )
 
 
 @given(events)

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from processor.codec import events as codec
-from processor.core import enrollments, entries, identity, machine, rows, shared
+from processor.core import enrollments, entries, identity, machine, rows, shared, topics
 from processor.core.expressions.functions import FUNCTIONS, signature
 from processor.core.lifecycle import DECISIONS
 from processor.language import compile as loading
@@ -68,6 +68,8 @@ LIMITS: tuple[tuple[Any, str, str, str], ...] = (
     (identity, "HOPS_MAX", "contacts in a chain of merges", "the chain is cut: `alias_chain`"),
     (shared, "OPEN_SWEEPS_MAX", "sweeps open in a partition", "further schedules wait for the oldest walk"),
     (shared, "LEASE_WAITERS_MAX", "contacts waiting for a unit in a partition", "further ones are refused"),
+    (topics, "NAME_CHARS_MAX", "characters of a topic's name", "the topology is refused"),
+    (topics, "PARTITIONS_MAX", "partitions of a topic", "the topology is refused"),
     (driver, "ROWS_HELD_MAX", "rows in memory before a commit is asked for", "the shell commits"),
     (codec, "LINE_BYTES_MAX", "bytes of one event", "a dead letter: `too_large`"),
     (codec, "ID_BYTES_MAX", "bytes of an event id, a contact id, a type", "a dead letter"),
