@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
 from typing import Any, Final, Literal, NoReturn, Protocol
 
@@ -24,6 +24,7 @@ from processor.codec.schemas import SUBJECTS, fingerprint, history, schema
 __all__ = [
     "ABSENT",
     "ABSENT_SECONDS",
+    "LEVEL",
     "Absent",
     "FileSchemas",
     "RegistrySchemas",
@@ -42,7 +43,11 @@ Absent = Literal["absent"]
 ABSENT: Final = "absent"
 """The answer that there is no such schema."""
 
-_NOT_THERE: Final = frozenset({40401, 40402, 40403})  # error codes: no such subject, version, schema
+LEVEL: Final = "BACKWARD_TRANSITIVE"
+"""How our subjects are to be compatible: a new version reads what every older one wrote."""
+
+# Error codes: no such subject, version, schema; no level of the subject's own.
+_NOT_THERE: Final = frozenset({40401, 40402, 40403, 40408})
 
 
 class RegistryUnavailable(Exception):  # noqa: N818 - it names a state, and is no fault of ours
@@ -74,10 +79,19 @@ class SchemaSource(Protocol):
         """Return what a value of this subject (one of `SUBJECTS`) begins with in a topic."""
         ...
 
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
 
 def subject_of(topic: str) -> str:
     """Return the registry's subject of a topic's values, as Confluent's TopicNameStrategy names it."""
     return f"{topic}-value"
+
+
+def _text(subject: str) -> str:
+    """A schema as it is registered."""
+    return json.dumps(schema(subject), separators=(",", ":"))
 
 
 class FileSchemas:
@@ -99,6 +113,9 @@ class FileSchemas:
     def head(self, topic: str, subject: str) -> bytes:
         """Return the head of a single object."""
         return single_head(fingerprint(schema(subject)))
+
+    def close(self) -> None:
+        """Do nothing: files hold no connection."""
 
 
 class RegistrySchemas:
@@ -125,6 +142,12 @@ class RegistrySchemas:
         from confluent_kafka.schema_registry import SchemaRegistryClient  # noqa: PLC0415
 
         return SchemaRegistryClient(self._config)
+
+    def close(self) -> None:
+        """Close the connections; the next question opens new ones."""
+        client = self.__dict__.pop("_client", None)
+        if client is not None:
+            client.close()
 
     def peek(self, key: SchemaKey) -> Any:
         """Return the schema, :data:`ABSENT`, or None where the registry has to be asked."""
@@ -162,13 +185,38 @@ class RegistrySchemas:
 
         made = {}
         for topic, subject in topics.items():
-            text = json.dumps(schema(subject), separators=(",", ":"))
-            name = subject_of(topic)
-            found = self._ask(partial(self._client.register_schema, name, Schema(text, "AVRO")))
+            wanted = Schema(_text(subject), "AVRO")
+            found = self._ask(partial(self._client.register_schema, subject_of(topic), wanted))
             if found is None:
                 raise self._down("it has no such path")
             made[topic] = self._ids[topic, subject] = found
         return made
+
+    def lookup(self, topic: str, subject: str) -> int | None:
+        """Return the id of our current schema for a topic, None where it is not registered.
+
+        Raises RegistryUnavailable.
+        """
+        from confluent_kafka.schema_registry import Schema  # noqa: PLC0415 - as in _client
+
+        wanted = Schema(_text(subject), "AVRO")
+        found = self._ask(partial(self._client.lookup_schema, subject_of(topic), wanted))
+        return None if found is None else int(found.schema_id)
+
+    def guard(self, topics: Iterable[str]) -> None:
+        """Have the registry refuse whatever could not read all that was written before (BACKWARD_TRANSITIVE).
+
+        Raises RegistryUnavailable, and SchemaRefused where we may not say that.
+        """
+        for topic in topics:
+            self._ask(partial(self._client.set_compatibility, subject_of(topic), LEVEL))
+
+    def level(self, topic: str) -> str:
+        """Return the level of compatibility that a topic's schema has, "" where the subject has none.
+
+        Raises RegistryUnavailable.
+        """
+        return self._ask(partial(self._client.get_compatibility, subject_of(topic))) or ""
 
     def head(self, topic: str, subject: str) -> bytes:
         """Return the head with the id that :meth:`register` was given."""

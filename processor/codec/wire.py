@@ -1,9 +1,10 @@
 """One record of an event topic turned into what the core reads; or a reason why not.
 
 A value is Avro with a frame that names its schema (:mod:`processor.codec.frames`), or JSON as
-:mod:`processor.codec.events` reads it from a file. The writer's schema need not be ours: a record with fields
-of the names that an event has will do, whatever else it has; properties may also be a map or a record, and
-times may count micro- or nanoseconds.
+:mod:`processor.codec.events` reads it from a file, or a CloudEvent in JSON
+(:mod:`processor.codec.cloudevents`). The writer's schema need not be ours: a record with fields of the names
+that an event has will do, whatever else it has; properties may also be a map or a record, and times may count
+micro- or nanoseconds.
 
 Whatever is in a record, the answer is an :class:`Event`, a :class:`Refusal` whose reason is stable, or
 :class:`SchemaNeeded`: never an exception. Only :meth:`EventDecoder.fetch` waits for a network, and can fail.
@@ -22,6 +23,7 @@ import fastavro
 import msgspec
 
 from processor.codec import quick_event
+from processor.codec.cloudevents import BAD_CLOUD_EVENT, decode_cloud_event, is_cloud_event
 from processor.codec.events import (
     LINE_BYTES_MAX,
     Refusal,
@@ -51,6 +53,7 @@ WIRE_REASONS: Final = {
         "the record is cut off, too long, or was not written with the schema that it names: write it with "
         "that schema"
     ),
+    "bad_cloud_event": BAD_CLOUD_EVENT,
     "bad_utf8": "the record holds text that is not UTF-8: write text as UTF-8",
     "no_registry": (
         "the record names its schema by the id of a schema registry, and none is set: say where it is "
@@ -135,7 +138,7 @@ class EventDecoder:
             head = value[:SINGLE_BYTES]
         else:
             if frame_of(value) is Frame.JSON:
-                return decode_event(value, append_ms)
+                return _from_json(value, append_ms)
             return _REFUSALS["unknown_format"]
         read = self._readers.get(head)
         if read is None:
@@ -234,6 +237,13 @@ def _quick(read: Callable[[bytes], dict[str, Any] | Refusal]) -> _Read:
         )
 
     return decode
+
+
+def _from_json(value: bytes, append_ms: int) -> Event | Refusal:
+    found = decode_event(value, append_ms)
+    if isinstance(found, Refusal) and found.reason == "no_contact" and is_cloud_event(value):
+        return decode_cloud_event(value, append_ms)
+    return found
 
 
 def _ours(otherwise: _Read, start: int) -> _Read:

@@ -50,6 +50,9 @@ class Given:
     def head(self, topic: str, subject: str) -> bytes:
         raise NotImplementedError
 
+    def close(self) -> None:
+        raise NotImplementedError
+
 
 def body(record: dict[str, Any], declared: Any) -> bytes:
     stream = io.BytesIO()
@@ -303,6 +306,69 @@ def test_what_is_published_is_read_as_it_was(decoder, record):
     event = decode_event(json.dumps({**line, "appended_at": None}).encode())
     if isinstance(event, Event):
         assert decoder.decode(HEAD + body(event_record(event), plain(schema("event")))) == event
+
+
+CLOUD = {
+    "specversion": "1.0",
+    "id": "7",
+    "source": "/web",
+    "type": "page_viewed",
+    "subject": "c-42",
+    "time": "2026-03-01T10:30:00+01:00",
+    "datacontenttype": "application/json",
+    "traceparent": "00-1",
+    "data": {"url": "/pricing"},
+}
+
+
+def cloud(**changed: Any) -> bytes:
+    return json.dumps(
+        {name: value for name, value in (CLOUD | changed).items() if value != "left out"}
+    ).encode()
+
+
+def test_a_cloud_event(decoder):
+    found = decoder.decode(cloud(), AT_MS + 9)
+    assert isinstance(found, Event)
+    assert (found.event_id, found.contact_id, found.type) == ("/web#7", "c-42", "page_viewed")
+    assert (found.occurred_ms, found.append_ms) == (AT_MS, AT_MS + 9)
+    assert found.properties == {"url": "/pricing"}
+
+
+def test_the_same_id_from_another_source_is_another_event(decoder):
+    one, other = decoder.decode(cloud()), decoder.decode(cloud(source="/app"))
+    assert one.fingerprint != other.fingerprint
+
+
+def test_a_cloud_event_without_a_time_happened_when_the_log_took_it(decoder):
+    assert decoder.decode(cloud(time="left out"), AT_MS).occurred_ms == AT_MS
+    assert reason(decoder.decode(cloud(time="left out"), 0)) == "no_time"
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"subject": "left out"}, "no_contact"),
+        ({"subject": None}, "no_contact"),
+        ({"subject": ""}, "bad_contact"),
+        ({"subject": 7}, "bad_cloud_event"),
+        ({"id": "left out"}, "bad_cloud_event"),
+        ({"id": ""}, "bad_cloud_event"),
+        ({"specversion": "0.3"}, "bad_cloud_event"),
+        ({"data_base64": "AA=="}, "bad_cloud_event"),
+        ({"data": [1]}, "bad_properties"),
+        ({"data": "text"}, "bad_properties"),
+        ({"time": "yesterday"}, "bad_time"),
+        ({"id": "x" * 300}, "bad_event_id"),
+    ],
+)
+def test_what_is_no_cloud_event_of_a_contact(decoder, changed, code):
+    assert reason(decoder.decode(cloud(**changed), AT_MS)) == code
+
+
+def test_an_event_of_ours_may_speak_of_versions(decoder):
+    line = cloud(contact_id="c-1", occurred_at="2026-03-01T09:30:00Z")
+    assert decoder.decode(line).contact_id == "c-1"
 
 
 def test_a_schema_is_asked_for_once():
