@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from processor.runtime.kafka.errors import KafkaDown, KafkaRefused
@@ -15,23 +15,36 @@ __all__ = ["Trouble", "admin", "cluster", "explain"]
 
 
 class Trouble:
-    """Keeps the last thing that a client complained of: what it says after a time-out is not why."""
+    """Keeps the last thing that a client complained of: what it says after a time-out is not why.
+
+    ``client`` is to be set once it is made. It tells what happened only when it is polled.
+    """
 
     def __init__(self) -> None:
-        self.last = ""
+        self.client: Any = None
+        self._last = ""
+
+    @property
+    def last(self) -> str:
+        """What it complained of, "" for nothing."""
+        # The poll of a consumer that reads would take a record from it; that one tells while it is read.
+        if not isinstance(self.client, Consumer) or not self.client.assignment():
+            self.client.poll(0)
+        return self._last
 
     def __call__(self, error: KafkaError) -> None:
         """Be told of an error, as librdkafka's `error_cb`."""
-        if self.last and error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - that is its name
+        if self._last and error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - that is its name
             return  # says less than what came before it
-        self.last = str(error.str())
+        self._last = str(error.str())
 
 
 def admin(settings: KafkaSettings) -> tuple[AdminClient, Trouble]:
     """Return a client for topics, and what it complains of. It connects when it is first used."""
     trouble = Trouble()
     config: dict[str, Any] = {**settings.for_confluent(), "error_cb": trouble}
-    return AdminClient(config), trouble
+    trouble.client = AdminClient(config)
+    return trouble.client, trouble
 
 
 def cluster(client: Any, settings: KafkaSettings, trouble: Trouble) -> Any:

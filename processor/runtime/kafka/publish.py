@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from typing import Any, Final, Self
 
 import msgspec
@@ -72,7 +73,7 @@ class Sender:
             "on_delivery": self._delivered,
             "error_cb": self.trouble,
         }
-        self.producer = Producer(config)
+        self.producer = self.trouble.client = Producer(config)
         self.sent = 0
 
     def send(
@@ -161,7 +162,8 @@ def publish(  # noqa: PLR0913 - each is a choice of its own
     """
     began = time.monotonic()
     topic = topic or topic_names(topology).events[0]
-    encoder = encoders(schema_source(settings), {topic: "event"}, form)[topic]
+    with closing(schema_source(settings)) as schemas:
+        encoder = encoders(schemas, {topic: "event"}, form)[topic]
     if occurred:
         _require_create_time(settings, topic)
     made = Published(topic)

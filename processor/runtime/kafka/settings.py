@@ -66,6 +66,7 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
             "bootstrap.servers": self.broker,
             "client.id": self.client_id,
             "security.protocol": self.security,
+            "log_level": 2,  # it says on standard error what its error callback is told too
             "socket.timeout.ms": int(self.timeout_s * 1000),
             "socket.connection.setup.timeout.ms": int(min(self.timeout_s, 10.0) * 1000),
         }

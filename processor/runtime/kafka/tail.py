@@ -86,9 +86,10 @@ class _Reader:
             "auto.offset.reset": "earliest",
             "enable.partition.eof": True,
             "queued.max.messages.kbytes": _QUEUE_KBYTES,
+            "fetch.wait.max.ms": 100,  # the end is known only when a fetch has waited for more
             "error_cb": self._trouble,
         }
-        self.consumer = Consumer(config)
+        self.consumer = self._trouble.client = Consumer(config)
         self.partitions = self._find(topics)
         self.ended: set[tuple[str, int]] = set()
 
@@ -134,13 +135,17 @@ class _Reader:
             made += [(topic, number) for number in sorted(seen[topic].partitions)]
         return made
 
-    def silent(self) -> KafkaDown:
-        why = self._trouble.last or "it does not say why"
-        return KafkaDown(f"Kafka at {self._settings.broker} stopped to answer ({why}): check that it runs")
+    def ask(self) -> None:
+        """Raise KafkaDown if the cluster is not there: nothing coming may also mean that there is nothing."""
+        cluster(self.consumer, self._settings, self._trouble)
 
-    @property
-    def complains(self) -> bool:
-        return bool(self._trouble.last)
+    def silent(self) -> KafkaDown:
+        """What to raise where something had to come, and did not."""
+        why = self._trouble.last or "it does not say why"
+        return KafkaDown(
+            f"Kafka at {self._settings.broker} does not give out its records ({why}): check that every "
+            "partition has a leader"
+        )
 
 
 def _quiet_rounds(settings: KafkaSettings) -> int:
@@ -190,11 +195,24 @@ def read_last(
     assert 0 < count <= LAST_MAX, count
     reader = _Reader(settings, topics)
     try:
-        found: list[Record] = []
-        for topic, number in reader.partitions:
-            found += _last_of(reader, settings, TopicPartition(topic, number), count, stopped)
+        bounds = {place: reader.bounds(TopicPartition(*place)) for place in reader.partitions}
+        kept: dict[tuple[str, int], deque[Record]] = {place: deque(maxlen=count) for place in bounds}
+        short, back = set(bounds), 2 * count + 16
+        while short and not stopped():
+            starts = {place: max(bounds[place][0], bounds[place][1] - back) for place in short}
+            for place in short:
+                kept[place].clear()
+            reader.partitions = sorted(short)
+            reader.start([TopicPartition(*place, start) for place, start in starts.items()])
+            for record in _until_end(reader, settings, follow=False, stopped=stopped):
+                kept[record.topic, record.partition].append(record)
+            short = {
+                place for place in short if len(kept[place]) < count and starts[place] > bounds[place][0]
+            }
+            back *= 4
     finally:
         reader.close()
+    found = [record for records in kept.values() for record in records]
     found.sort(key=lambda one: (one.timestamp_ms, one.topic, one.partition, one.offset))
     return found[-count:]
 
@@ -217,28 +235,6 @@ def read_one(settings: KafkaSettings, topic: str, partition: int, offset: int) -
         reader.close()
 
 
-def _last_of(
-    reader: _Reader,
-    settings: KafkaSettings,
-    part: TopicPartition,
-    count: int,
-    stopped: Callable[[], bool],
-) -> list[Record]:
-    low, high = reader.bounds(part)
-    back = 2 * count + 16
-    every, reader.partitions = reader.partitions, [(part.topic, part.partition)]
-    try:
-        while True:
-            start = max(low, high - back)
-            reader.start([TopicPartition(part.topic, part.partition, start)])
-            kept = deque(_until_end(reader, settings, follow=False, stopped=stopped), maxlen=count)
-            if len(kept) == count or start == low or stopped():
-                return list(kept)
-            back *= 4
-    finally:
-        reader.partitions = every
-
-
 def _until_end(
     reader: _Reader, settings: KafkaSettings, *, follow: bool, stopped: Callable[[], bool]
 ) -> Iterator[Record]:
@@ -250,5 +246,8 @@ def _until_end(
             came = True
             yield record
         quiet = 0 if came or len(reader.ended) != before else quiet + 1
-        if quiet >= most and (not follow or reader.complains):
-            raise reader.silent()
+        if quiet >= most:
+            quiet = 0
+            reader.ask()
+            if not follow:
+                raise reader.silent()

@@ -13,6 +13,7 @@ latest;
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Final
@@ -43,6 +44,7 @@ MESSAGE_BYTES_MAX: Final = 4 << 20
 
 _EVENT_BYTES_MAX: Final = 2 << 20  # an event of 1 MiB with its key, headers and batch
 _REPLICAS: Final = 3
+_LOOK_S: Final = 0.1
 _TOMBSTONES_MS: Final = 7 * DAY_MS  # a disk that was away for longer is thrown away
 
 # What may be more than it has to be; all else has to be equal.
@@ -200,7 +202,11 @@ def create(
     changed = [spec.name for spec in missing]
     if mend:
         changed += _mend(client, trouble, settings, wanted, found)
+    end = time.monotonic() + settings.timeout_s
     found, _ = _look(client, trouble, settings, [spec.name for spec in wanted])
+    while len(found) < len(wanted) and time.monotonic() < end:  # brokers hear of new topics a little later
+        time.sleep(_LOOK_S)
+        found, _ = _look(client, trouble, settings, [spec.name for spec in wanted])
     return changed, compare(wanted, found, replication)
 
 
