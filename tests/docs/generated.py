@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from processor.codec import events as codec
+from processor.codec.wire import WIRE_REASONS
 from processor.core import enrollments, entries, identity, machine, rows, shared, topics
 from processor.core.expressions.functions import FUNCTIONS, signature
 from processor.core.lifecycle import DECISIONS
@@ -22,6 +23,7 @@ from processor.language import compile as loading
 from processor.language import load_topology, source, wiring
 from processor.language.graph import lifecycle_mermaid, svg
 from processor.runtime import driver
+from processor.runtime.kafka.settings import SETTINGS
 from tests.docs.pages import DOCS, page_files, write
 
 __all__ = ["IMAGES", "LIMITS", "PARTS", "image", "replaced"]
@@ -120,10 +122,27 @@ def refusals_table() -> str:
     )
 
 
+def wire_refusals_table() -> str:
+    """Every reason for which a record of a topic is refused, beside those of files."""
+    lines = ["| reason | means |", "| --- | --- |"]
+    return "\n".join([*lines, *(f"| `{reason}` | {what} |" for reason, what in sorted(WIRE_REASONS.items()))])
+
+
+def settings_table() -> str:
+    """Every setting of a connection to Kafka and the registry."""
+    lines = ["| variable | option | is |", "| --- | --- | --- |"]
+    for setting in SETTINGS:
+        option = f"`{setting.option}`" if setting.option else ""
+        lines.append(f"| `{setting.variable}` | {option} | {setting.doc} |")
+    return "\n".join(lines)
+
+
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("guide/expressions.md", "functions"): functions_table,
     ("guide/explain.md", "decisions"): decisions_table,
     ("guide/running.md", "refusals"): refusals_table,
+    ("guide/topics.md", "refusals"): wire_refusals_table,
+    ("guide/topics.md", "settings"): settings_table,
     ("architecture.md", "lifecycle"): lifecycle,
     ("architecture.md", "limits"): limits_table,
 }
