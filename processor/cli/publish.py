@@ -33,36 +33,39 @@ EXAMPLES = (
 )
 
 
+Files = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE...",
+        help="Event files: .jsonl (also .gz, .zst), .avro, .parquet, or - for standard input.",
+    ),
+]
+Topic = Annotated[
+    str, typer.Option("--topic", metavar="NAME", help="Another event topic than the topology's first.")
+]
+Form = Annotated[WireFormat, typer.Option("--format", help="How records are written.")]
+Occurred = Annotated[
+    bool,
+    typer.Option("--occurred", help="Records have their events' times; only a CreateTime topic keeps them."),
+]
+Refused = Annotated[
+    Path | None,
+    typer.Option("--refused", metavar="FILE", help="Where to write the records that are not published."),
+]
+
+
 def publish(
-    files: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FILE...",
-            help="Event files: .jsonl (also .gz, .zst), .avro, .parquet, or - for standard input.",
-        ),
-    ],
+    files: Files,
     topology: TopologyOption = Path(),
     broker: Broker = None,
     registry: Registry = None,
     security: Security = None,
     user: User = None,
     ca_file: CaFile = None,
-    topic: Annotated[
-        str, typer.Option("--topic", metavar="NAME", help="Another event topic than the topology's first.")
-    ] = "",
-    format_: Annotated[
-        WireFormat, typer.Option("--format", help="How records are written.")
-    ] = WireFormat.AVRO,
-    occurred: Annotated[
-        bool,
-        typer.Option(
-            "--occurred", help="Records have their events' times; only a CreateTime topic keeps them."
-        ),
-    ] = False,
-    refused: Annotated[
-        Path | None,
-        typer.Option("--refused", metavar="FILE", help="Where to write the records that are not published."),
-    ] = None,
+    topic: Topic = "",
+    format_: Form = WireFormat.AVRO,
+    occurred: Occurred = False,
+    refused: Refused = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Publish events from files.

@@ -28,7 +28,7 @@ standard error. Colours are shown on a terminal only, and never with `NO_COLOR`.
 | 0 | good |
 | 1 | it worked, and its answer is no: a topology is refused, a scenario failed, a contact is not known |
 | 2 | wrong usage: an option, a file or a folder that is not there or does not fit |
-| 3 | something that it depends on is down: the state is in use, the disk is full |
+| 3 | something that it depends on is down: the state is in use, the disk is full, the network is away |
 | 70 | a fault of Trayecto itself; `TRAYECTO_DEBUG=1` shows where |
 | 130 | stopped by Ctrl-C; a run goes on where it was when it is started again |
 
@@ -46,8 +46,9 @@ state = "var/state"
 out = "var/out"
 ```
 
-Other variables: `TRAYECTO_GALLERY` (where `new` and `demo` find the gallery), `TRAYECTO_DEBUG` (show
-tracebacks), `NO_COLOR` (no colours). Completion in the shell: `trayecto --install-completion`.
+Other variables: `TRAYECTO_GALLERY` (where `new` and `demo` find the gallery), `TRAYECTO_JAVA`,
+`TRAYECTO_CACHE` and `TRAYECTO_MAVEN_URL` (of [`dev`](../guide/kafka.md#what-it-needs)), `TRAYECTO_DEBUG`
+(show tracebacks), `NO_COLOR` (no colours). Completion in the shell: `trayecto --install-completion`.
 """
 
 

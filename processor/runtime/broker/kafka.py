@@ -17,6 +17,7 @@ import base64
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -45,6 +46,7 @@ _FORMAT_S_MAX: Final = 60.0
 _POLL_S: Final = 0.1
 _METADATA_S: Final = 2.0
 _TRIES: Final = 3  # of a start on random ports, which another program may take in between
+_PLAIN: Final = re.compile(r"[\w.-]+", re.ASCII)
 _MARK: Final = ".trayecto-kafka"
 _TAKEN: Final = ("Address already in use", "BindException")
 
@@ -73,8 +75,9 @@ class LocalKafka:
                 :meth:`close` deletes.
             port: of its listener without security; 0 takes any free one.
             heap_mb: the most memory that Java may use for its heap.
-            users: names and passwords for a SCRAM-SHA-512 listener (SASL_PLAINTEXT), which is there when
-                there are any. They are written when the folder is formatted, and stay as they are then.
+            users: names and passwords (letters, digits, ``_``, ``.``, ``-``) for a SCRAM-SHA-512 listener
+                (SASL_PLAINTEXT), which is there when there are any. They are written when the folder is
+                formatted, and stay as they are then.
             tls: adds a TLS listener with certificates of its own, see ``certificates``.
             tell: is told of the download, when there is one.
         """
@@ -85,6 +88,10 @@ class LocalKafka:
         self._throw_away = folder is None
         self._heap_mb = heap_mb
         self._users = dict(users or {})
+        # They become part of an argument in a little language of Kafka's own, which has no quotes.
+        assert all(_PLAIN.fullmatch(one) for pair in self._users.items() for one in pair), (
+            "letters, digits, _ . -"
+        )
         self._tls = tls
         self._tell = tell
         self._ports: Ports | None = None

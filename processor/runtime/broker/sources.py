@@ -128,6 +128,7 @@ def from_maven(maven: str) -> Source:
 
     def fetch(wanted: tuple[Artifact, ...], staging: Path, tell: Tell) -> None:
         total = _total(wanted)
+        tell(0, total, _note(0, total))  # Maven itself needs some seconds before it says anything
         with tempfile.TemporaryDirectory(prefix="trayecto-maven-") as name:
             folder = Path(name)
             (folder / "pom.xml").write_text(_pom(wanted, folder / "copies"), encoding="utf-8")
