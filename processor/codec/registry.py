@@ -15,7 +15,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property, partial
+from functools import cached_property
+from operator import methodcaller
 from typing import Any, Final, Literal, NoReturn, Protocol
 
 from processor.codec.frames import SchemaKey, confluent_head, single_head
@@ -162,7 +163,7 @@ class RegistrySchemas:
         """Ask the registry for an id. Raises RegistryUnavailable."""
         if isinstance(key, bytes) or key in self._found:
             return
-        found = self._ask(lambda: self._client.get_schema(key))
+        found = self._ask(methodcaller("get_schema", key))
         if found is None:
             if len(self._absent_until) >= KNOWN_MAX:
                 self._absent_until.clear()
@@ -186,7 +187,7 @@ class RegistrySchemas:
         made = {}
         for topic, subject in topics.items():
             wanted = Schema(_text(subject), "AVRO")
-            found = self._ask(partial(self._client.register_schema, subject_of(topic), wanted))
+            found = self._ask(methodcaller("register_schema", subject_of(topic), wanted))
             if found is None:
                 raise self._down("it has no such path")
             made[topic] = self._ids[topic, subject] = found
@@ -200,7 +201,7 @@ class RegistrySchemas:
         from confluent_kafka.schema_registry import Schema  # noqa: PLC0415 - as in _client
 
         wanted = Schema(_text(subject), "AVRO")
-        found = self._ask(partial(self._client.lookup_schema, subject_of(topic), wanted))
+        found = self._ask(methodcaller("lookup_schema", subject_of(topic), wanted))
         return None if found is None else int(found.schema_id)
 
     def guard(self, topics: Iterable[str]) -> None:
@@ -209,25 +210,25 @@ class RegistrySchemas:
         Raises RegistryUnavailable, and SchemaRefused where we may not say that.
         """
         for topic in topics:
-            self._ask(partial(self._client.set_compatibility, subject_of(topic), LEVEL))
+            self._ask(methodcaller("set_compatibility", subject_of(topic), LEVEL))
 
     def level(self, topic: str) -> str:
         """Return the level of compatibility that a topic's schema has, "" where the subject has none.
 
         Raises RegistryUnavailable.
         """
-        return self._ask(partial(self._client.get_compatibility, subject_of(topic))) or ""
+        return self._ask(methodcaller("get_compatibility", subject_of(topic))) or ""
 
     def head(self, topic: str, subject: str) -> bytes:
         """Return the head with the id that :meth:`register` was given."""
         return confluent_head(self._ids[topic, subject])
 
-    def _ask(self, question: Callable[[], Any]) -> Any:
+    def _ask(self, question: Callable[[Any], Any]) -> Any:
         """Return the registry's answer, None where it says that there is no such thing."""
         from confluent_kafka.schema_registry.error import SchemaRegistryError  # noqa: PLC0415 - as in _client
 
         try:
-            return question()
+            return question(self._client)
         except SchemaRegistryError as error:
             if error.error_code in _NOT_THERE:
                 return None

@@ -47,6 +47,14 @@ def test_settings_that_do_not_fit_are_wrong_usage(cli, shop, command):
     assert "TRAYECTO_PASSWORD" in done.err
 
 
+@pytest.mark.parametrize("command", CONNECTED, ids=" ".join)
+def test_certificates_that_are_none_are_wrong_usage(cli, shop, command):
+    secure = ("--broker", "127.0.0.1:1", "--security", "SSL", "--ca-file", "shop/topology.yaml")
+    done = cli(*command, "-t", "shop", *secure)
+    assert done.code == 2
+    assert "no client can be made of the settings" in done.err
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [

@@ -8,10 +8,10 @@ from typing import Any, NoReturn
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from processor.runtime.kafka.errors import KafkaDown, KafkaRefused
+from processor.runtime.kafka.errors import KafkaDown, KafkaRefused, SettingsError
 from processor.runtime.kafka.settings import KafkaSettings
 
-__all__ = ["Trouble", "admin", "cluster", "explain"]
+__all__ = ["Trouble", "admin", "cluster", "connect", "explain"]
 
 
 class Trouble:
@@ -42,9 +42,23 @@ class Trouble:
 def admin(settings: KafkaSettings) -> tuple[AdminClient, Trouble]:
     """Return a client for topics, and what it complains of. It connects when it is first used."""
     trouble = Trouble()
-    config: dict[str, Any] = {**settings.for_confluent(), "error_cb": trouble}
-    trouble.client = AdminClient(config)
-    return trouble.client, trouble
+    return connect(AdminClient, settings, {}, trouble), trouble
+
+
+def connect(
+    kind: Callable[[dict[str, Any]], Any], settings: KafkaSettings, more: dict[str, Any], trouble: Trouble
+) -> Any:
+    """Return a client of a kind (AdminClient, Producer, Consumer); ``more`` are settings of that kind.
+
+    Raises:
+        SettingsError: the client cannot be made of them: a file holds no certificate, say.
+    """
+    try:
+        trouble.client = kind({**settings.for_confluent(), **more, "error_cb": trouble})
+    except KafkaException as error:
+        said = error.args[0].str() if error.args and isinstance(error.args[0], KafkaError) else str(error)
+        raise SettingsError(f"no client can be made of the settings: {said}") from error
+    return trouble.client
 
 
 def cluster(client: Any, settings: KafkaSettings, trouble: Trouble) -> Any:

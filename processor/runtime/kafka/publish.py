@@ -25,7 +25,7 @@ from processor.core.events import Event
 from processor.core.model import Topology
 from processor.core.schema import validate
 from processor.core.topics import topic_names
-from processor.runtime.kafka.clients import Trouble, cluster
+from processor.runtime.kafka.clients import Trouble, cluster, connect
 from processor.runtime.kafka.errors import KafkaDown, KafkaRefused
 from processor.runtime.kafka.settings import KafkaSettings
 from processor.runtime.kafka.sources import encoders, schema_source
@@ -59,7 +59,6 @@ class Sender:
         self._failed = 0
         self._why = ""
         config: dict[str, Any] = {
-            **settings.for_confluent(),
             "acks": "all",
             "enable.idempotence": True,
             "linger.ms": 20,
@@ -71,9 +70,8 @@ class Sender:
             "queue.buffering.max.kbytes": _QUEUE_KBYTES,
             "delivery.report.only.error": True,
             "on_delivery": self._delivered,
-            "error_cb": self.trouble,
         }
-        self.producer = self.trouble.client = Producer(config)
+        self.producer: Producer = connect(Producer, settings, config, self.trouble)
         self.sent = 0
 
     def send(
@@ -157,8 +155,8 @@ def publish(  # noqa: PLR0913 - each is a choice of its own
 
     Raises:
         SourceError: a file is damaged; what came before it was published.
-        KafkaDown, KafkaRefused, RegistryUnavailable, SchemaRefused: nothing, or not everything, was
-        published.
+        SettingsError, KafkaRefused, SchemaRefused: nothing was published.
+        KafkaDown, RegistryUnavailable: nothing, or not everything, was published.
     """
     began = time.monotonic()
     topic = topic or topic_names(topology).events[0]

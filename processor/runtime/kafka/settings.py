@@ -188,6 +188,8 @@ def settings_from(given: Mapping[str, str | None], environ: Mapping[str, str] = 
         if name in found and not Path(found[name]).is_file():
             raise SettingsError(f"there is no file {found[name]}, which {name} names")
     texts: dict[str, Any] = dict(found)
+    if not found.get("registry", "http://").startswith(("http://", "https://")):
+        raise SettingsError("the registry's address has to begin with http:// or https://")
     made = KafkaSettings(**texts, timeout_s=timeout_s)
     return _fitting(made)
 

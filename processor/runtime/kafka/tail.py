@@ -16,7 +16,7 @@ from processor.codec.events import Refusal
 from processor.codec.records import JSON_HEAD, Decoder, Encoder
 from processor.codec.registry import SchemaSource
 from processor.codec.wire import EventDecoder, SchemaNeeded
-from processor.runtime.kafka.clients import Trouble, cluster, explain
+from processor.runtime.kafka.clients import Trouble, cluster, connect, explain
 from processor.runtime.kafka.errors import KafkaDown, KafkaRefused
 from processor.runtime.kafka.settings import KafkaSettings
 
@@ -79,7 +79,6 @@ class _Reader:
         self._settings = settings
         self._trouble = Trouble()
         config: dict[str, Any] = {
-            **settings.for_confluent(),
             "group.id": f"{settings.client_id}-tail",  # has to be there, and is not joined
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
@@ -87,9 +86,8 @@ class _Reader:
             "enable.partition.eof": True,
             "queued.max.messages.kbytes": _QUEUE_KBYTES,
             "fetch.wait.max.ms": 100,  # the end is known only when a fetch has waited for more
-            "error_cb": self._trouble,
         }
-        self.consumer = self._trouble.client = Consumer(config)
+        self.consumer: Consumer = connect(Consumer, settings, config, self._trouble)
         self.partitions = self._find(topics)
         self.ended: set[tuple[str, int]] = set()
 

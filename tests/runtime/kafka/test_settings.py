@@ -86,6 +86,7 @@ def test_the_registry():
         (BROKER | {"TRAYECTO_CA_FILE": __file__}, "certificates are of no use with PLAINTEXT"),
         (BROKER | {"TRAYECTO_SECURITY": "SSL", "TRAYECTO_CA_FILE": "/none"}, "there is no file /none"),
         (BROKER | {"TRAYECTO_SECURITY": "SSL", "TRAYECTO_KEY_FILE": __file__}, "without TRAYECTO_CERT_FILE"),
+        (BROKER | {"TRAYECTO_REGISTRY": "localhost:8081"}, "has to begin with http:// or https://"),
         (BROKER | {"TRAYECTO_TIMEOUT_S": "soon"}, "TRAYECTO_TIMEOUT_S is no number"),
         (BROKER | {"TRAYECTO_TIMEOUT_S": "0"}, "TRAYECTO_TIMEOUT_S is out of bounds"),
         (BROKER | {"TRAYECTO_TIMEOUT_S": "nan"}, "TRAYECTO_TIMEOUT_S is out of bounds"),
