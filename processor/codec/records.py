@@ -250,7 +250,11 @@ class Decoder:
             return SchemaNeeded(key)
         if schema_fault(declared) or declared["name"].rpartition(".")[2] != self._name:
             return _refusal("not_ours")
-        made = self._writers[head] = fastavro.parse_schema(plain(declared))
+        try:
+            made = fastavro.parse_schema(plain(declared))
+        except Exception:  # noqa: BLE001 - as in the decoder of events
+            return _refusal("not_ours")
+        self._writers[head] = made
         return made
 
     def _from_json(self, value: bytes) -> Any:

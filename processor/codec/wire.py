@@ -20,6 +20,7 @@ from io import BytesIO
 from typing import Any, Final
 
 import fastavro
+import fastavro.schema
 import msgspec
 
 from processor.codec import quick_event
@@ -161,7 +162,11 @@ class EventDecoder:
         declared = self._source.peek(key)
         if declared is None:
             return SchemaNeeded(key)
-        made = self._readers[head] = _compile(declared, len(head))
+        try:
+            made = _compile(declared, len(head))
+        except Exception:  # noqa: BLE001 - a stranger's schema may hold anything, and must not stop a worker
+            return _REFUSALS["unusable_schema"]
+        self._readers[head] = made
         return made
 
 
@@ -186,14 +191,24 @@ def _compile(declared: Any, start: int) -> _Read:
         return lambda _value, _append_ms: refusal
     made, units = without_times(declared)
     writer: Any = fastavro.parse_schema(made)
-    # What an event does not have is passed over, without being made into values.
     kept = [field for field in made["fields"] if field["name"] in _FIELDS]
-    reader = None if len(kept) == len(made["fields"]) else fastavro.parse_schema({**made, "fields": kept})
+    reader = None if len(kept) == len(made["fields"]) else _without_others(made, kept)
     kinds = {field["name"]: field["type"] for field in kept}
     read = _record_reader(writer, reader, start)
     if _is_ours(kinds) and not units:
         return _ours(_quick(read), start) if quick_event.reads(declared) else _quick(read)
     return _general(read, [(name, unit) for name, unit in units if name in TIME_FIELDS])
+
+
+def _without_others(made: Any, kept: list[Any]) -> Any:
+    """A schema to read with, by which what an event does not have is passed over without becoming values.
+
+    None where there is no such: a field that is kept may have a type that one that is not kept defines.
+    """
+    try:
+        return fastavro.parse_schema({**made, "fields": kept})
+    except (fastavro.schema.SchemaParseException, fastavro.schema.UnknownType):
+        return None
 
 
 def _record_reader(writer: Any, reader: Any, start: int) -> Callable[[bytes], dict[str, Any] | Refusal]:

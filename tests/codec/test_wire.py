@@ -174,6 +174,20 @@ def test_a_schema_of_somebody_else(kind, value):
     assert reason(theirs(declared, record | {"contact_id": None})) == "no_contact"
 
 
+def test_a_type_that_is_defined_where_nobody_looks():
+    kind = {"type": "enum", "name": "Kind", "symbols": ["page_viewed", "other"]}
+    fields = [
+        {"name": "source", "type": kind},
+        {"name": "type", "type": "Kind"},
+        *schema("event")["fields"][1:2],
+    ]
+    fields.append({"name": "occurred_at", "type": "long"})
+    declared = {"type": "record", "name": "n.Event", "fields": fields}
+    found = theirs(declared, OURS | {"source": "other"})
+    assert isinstance(found, Event)
+    assert (found.type, found.contact_id) == ("page_viewed", "c-42")
+
+
 RECURSIVE = {
     "type": "record",
     "name": "Event",
@@ -202,6 +216,39 @@ def test_schemas_that_would_be_dangerous_are_not_used(declared, why):
     assert why in schema_fault(declared)
     found = EventDecoder(Given(_7=declared)).decode(confluent_head(7) + b"\x02\x02\x02", AT_MS)
     assert reason(found) == "unusable_schema"
+
+
+anything = st.recursive(
+    st.none()
+    | st.integers()
+    | st.sampled_from(["string", "record", "array", "null", "Event", "long", "", "x"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["type", "name", "fields", "items", "values", "symbols", "size", "namespace", "default"]
+            )
+            | st.just("__fastavro_parsed_schema"),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(
+    anything, anything, st.sampled_from([None, "contact_id", "type", "occurred_at", "properties", "extra"])
+)
+def test_no_schema_raises(strange, field):
+    """A registry holds what anybody put there."""
+    declared = strange
+    if field is not None:
+        fields = [one for one in schema("event")["fields"] if one["name"] != field]
+        declared = {**schema("event"), "fields": [*fields, {"name": field, "type": strange}]}
+    for value in (ours()[10:], b"\2" * 40):
+        found = EventDecoder(Given(_7=declared)).decode(confluent_head(7) + value, AT_MS)
+        assert isinstance(found, Event | SchemaNeeded) or found.reason in REASONS | WIRE_REASONS
 
 
 def test_a_schema_that_names_a_type_twice_is_fine():
