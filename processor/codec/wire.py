@@ -20,7 +20,6 @@ from io import BytesIO
 from typing import Any, Final
 
 import fastavro
-import fastavro.schema
 import msgspec
 
 from processor.codec import quick_event
@@ -36,7 +35,8 @@ from processor.codec.events import (
 from processor.codec.events import REASONS as EVENT_REASONS
 from processor.codec.frames import CONFLUENT_BYTES, SINGLE_BYTES, Frame, SchemaKey, frame_of, schema_key
 from processor.codec.registry import ABSENT, SchemaSource
-from processor.codec.times import TIME_FIELDS, without_times
+from processor.codec.schemas import plain
+from processor.codec.times import without_times
 from processor.core.events import Event
 
 __all__ = [
@@ -190,35 +190,27 @@ def _compile(declared: Any, start: int) -> _Read:
         refusal = _REFUSALS["unusable_schema"]
         return lambda _value, _append_ms: refusal
     made, units = without_times(declared)
-    writer: Any = fastavro.parse_schema(made)
-    kept = [field for field in made["fields"] if field["name"] in _FIELDS]
-    reader = None if len(kept) == len(made["fields"]) else _without_others(made, kept)
-    kinds = {field["name"]: field["type"] for field in kept}
-    read = _record_reader(writer, reader, start)
+    kinds = {field["name"]: field["type"] for field in made["fields"]}
+    # Read as it was written: to resolve it with event.avsc costs fastavro more than what it would pass over.
+    # What an event does not have is at least not made into dates and decimals, which could fail.
+    others = [
+        field if field["name"] in _FIELDS else {**field, "type": plain(field["type"])}
+        for field in made["fields"]
+    ]
+    read = _record_reader(fastavro.parse_schema({**made, "fields": others}), start)
     if _is_ours(kinds) and not units:
         return _ours(_quick(read), start) if quick_event.reads(declared) else _quick(read)
-    return _general(read, [(name, unit) for name, unit in units if name in TIME_FIELDS])
+    return _general(read, units)
 
 
-def _without_others(made: Any, kept: list[Any]) -> Any:
-    """A schema to read with, by which what an event does not have is passed over without becoming values.
-
-    None where there is no such: a field that is kept may have a type that one that is not kept defines.
-    """
-    try:
-        return fastavro.parse_schema({**made, "fields": kept})
-    except (fastavro.schema.SchemaParseException, fastavro.schema.UnknownType):
-        return None
-
-
-def _record_reader(writer: Any, reader: Any, start: int) -> Callable[[bytes], dict[str, Any] | Refusal]:
+def _record_reader(writer: Any, start: int) -> Callable[[bytes], dict[str, Any] | Refusal]:
     schemaless_reader: Any = fastavro.schemaless_reader
 
     def read(value: bytes) -> dict[str, Any] | Refusal:
         stream = BytesIO(value)  # shares the bytes
         stream.seek(start)
         try:
-            record: dict[str, Any] = schemaless_reader(stream, writer, reader)
+            record: dict[str, Any] = schemaless_reader(stream, writer, None)
         except UnicodeDecodeError:
             return _REFUSALS["bad_utf8"]
         except Exception:  # noqa: BLE001 - fastavro lets whatever its decoding meets come through

@@ -157,6 +157,13 @@ def test_everything_is_explained(subject: str):
             assert field["default"] is None, field["name"]
 
 
+def test_events_are_read_by_the_names_of_their_fields():
+    """The decoder of events knows no aliases: a field that is renamed needs a place there."""
+    assert not [
+        field["name"] for version in history("event") for field in version["fields"] if "aliases" in field
+    ]
+
+
 def test_the_check_finds_what_breaks():
     """A field that older data lacks needs a default; a type may not narrow. Both must be found."""
     older = schema("command")
