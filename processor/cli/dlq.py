@@ -95,12 +95,11 @@ def list_(
     if not found:
         out.print("There are no dead letters.", style="green")
         return
-    rows = [
-        (one.reason, one.topic, one.count, format_time(one.last_ms), one.last_place, one.message)
-        for one in found
-    ]
-    columns = ["reason", "topic", "count", "the latest", "at", "which says"]
-    out.print(table("Dead letters", columns, rows, right=(2,), whole=(0, 4)))
+    rows = [(one.reason, one.topic, one.count, format_time(one.last_ms), one.last_place) for one in found]
+    columns = ["reason", "topic", "count", "the latest", "at"]
+    out.print(table("Dead letters", columns, rows, right=(2,), whole=(0, 3, 4)))
+    for code, message in {one.reason: one.message for one in found}.items():
+        out.print(f"{code}: {message}", markup=False, soft_wrap=True)
 
 
 def show(
@@ -145,10 +144,11 @@ def replay(
 ) -> None:
     """Write refused records back to the topics they came from.
 
-    To be done once the cause is mended: a schema registered, an event type declared. A record keeps its key,
-    and counts from its arrival now. An event that was taken meanwhile is not counted twice. The dead letters
-    stay where they are until their time is over; a replayed record's header trayecto-replayed names its dead
-    letter.
+    To be done once the cause is mended: a schema registered, an event type
+    declared. A record keeps its key, and counts from its arrival now. An event
+    that was taken meanwhile is not counted twice. The dead letters stay where
+    they are until their time is over; a replayed record's header
+    trayecto-replayed names its dead letter.
 
     The exit code is 1 when some could not be replayed.
     """

@@ -70,9 +70,10 @@ def publish(
 ) -> None:
     """Publish events from files.
 
-    Each goes to the partition in which the worker looks for its contact. Records that are no events of the
-    topology are not published; they are counted by reason, and written to --refused. Publishing a file again
-    is harmless: an event counts once.
+    Each goes to the partition in which the worker looks for its contact.
+    Records that are no events of the topology are not published; they are
+    counted by reason, and written to --refused. Publishing a file again is
+    harmless: an event counts once.
 
     The exit code is 1 when records were refused.
     """

@@ -78,8 +78,9 @@ def tail(
 ) -> None:
     """Show records of topics, one line of JSON each.
 
-    The lines are those that "trayecto run" writes into files. Only what was committed is shown. In order
-    within a partition; the last records are in order of their times.
+    The lines are those that "trayecto run" writes into files. Only what was
+    committed is shown. In order within a partition; the last records are in
+    order of their times.
 
     What cannot be read is told on standard error; the exit code is then 1.
     """

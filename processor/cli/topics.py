@@ -57,7 +57,8 @@ def topics() -> None:
 def list_(topology: TopologyOption = Path(), output: OutputOption = Output.TABLE) -> None:
     """List the topics of a topology, with their settings.
 
-    Names, what each holds, partitions, how long records are kept. It needs no broker.
+    Names, what each holds, partitions, how long records are kept. It needs no
+    broker.
     """
     from processor.cli.options import load
     from processor.cli.output import console, json_out, table
@@ -86,9 +87,10 @@ def create(
 ) -> None:
     """Make the topics that are not there, and register schemas.
 
-    Topics that are there are left as they are, but with --mend their settings are set right. Partitions and
-    replicas are never changed. With a registry the schemas of all topics are registered, and their subjects
-    set to BACKWARD_TRANSITIVE. The exit code is 1 when something still differs.
+    Topics that are there are left as they are, but with --mend their settings
+    are set right. Partitions and replicas are never changed. With a registry
+    the schemas of all topics are registered, and their subjects set to
+    BACKWARD_TRANSITIVE. The exit code is 1 when something still differs.
     """
     from processor.cli.options import load
     from processor.runtime.kafka.sources import register
@@ -115,7 +117,8 @@ def check(
 ) -> None:
     """Check topics and schemas: are they as they have to be?
 
-    Every difference is told with what to do about it. The exit code is 1 when there is one.
+    Every difference is told with what to do about it. The exit code is 1 when
+    there is one.
     """
     from processor.cli.options import load
     from processor.runtime.kafka.topics import compare, look, plan
