@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from processor.codec import events as codec
+from processor.codec import outputs, registry
 from processor.codec.wire import WIRE_REASONS
 from processor.core import enrollments, entries, identity, machine, rows, shared, topics
 from processor.core.expressions.functions import FUNCTIONS, signature
@@ -23,6 +24,7 @@ from processor.language import compile as loading
 from processor.language import load_topology, source, wiring
 from processor.language.graph import lifecycle_mermaid, svg
 from processor.runtime import driver
+from processor.runtime.kafka import topics as kafka_topics
 from processor.runtime.kafka.settings import SETTINGS
 from tests.docs.pages import DOCS, page_files, write
 
@@ -75,6 +77,9 @@ LIMITS: tuple[tuple[Any, str, str, str], ...] = (
     (driver, "ROWS_HELD_MAX", "rows in memory before a commit is asked for", "the shell commits"),
     (codec, "LINE_BYTES_MAX", "bytes of one event", "a dead letter: `too_large`"),
     (codec, "ID_BYTES_MAX", "bytes of an event id, a contact id, a type", "a dead letter"),
+    (outputs, "RAW_BYTES_MAX", "bytes of a refused record that are kept", "the rest is cut off"),
+    (registry, "KNOWN_MAX", "ids that a registry did not know, remembered", "all are asked for again"),
+    (kafka_topics, "MESSAGE_BYTES_MAX", "bytes of a batch that a topic takes", "the broker refuses it"),
     (_parse, "TEXT_CHARS_MAX", "characters of an expression", "the file is refused"),
     (_parse, "NODES_MAX", "parts of an expression", "the file is refused"),
     (_parse, "DEPTH_MAX", "operations inside each other", "the file is refused"),

@@ -10,6 +10,7 @@ import threading
 import time
 from typing import Any
 
+import msgspec
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
@@ -18,6 +19,8 @@ from processor.codec.outputs import DeadLetter, command_line
 from processor.codec.records import Clock, Encoder
 from processor.codec.registry import FileSchemas
 from processor.core.outputs import Command, Decision
+from processor.runtime.kafka.errors import KafkaDown
+from processor.runtime.kafka.publish import Sender, publish
 from processor.runtime.kafka.topics import create, plan
 from tests.system.shop import Shop, event_lines
 
@@ -146,6 +149,32 @@ def test_a_broker_that_goes_away_ends_with_3(own_kafka, tmp_path):
     done = shop.cli("publish", "-", stdin=event_lines(1), TRAYECTO_TIMEOUT_S="3")
     assert done.code == 3
     assert "does not answer" in done.err
+
+
+def test_more_than_a_producer_holds_is_published(shop, monkeypatch):
+    """A file is read no faster than the broker takes it."""
+    monkeypatch.setattr("processor.runtime.kafka.publish._QUEUE_MESSAGES", 7)
+    (shop.folder.parent / "events.jsonl").write_bytes(event_lines(2000))
+    done = publish(shop.settings, shop.topology, [str(shop.folder.parent / "events.jsonl")])
+    assert done.published == 2000
+    assert len(raw_records(shop, shop.names.events[0])) == 2000
+
+
+def test_records_that_do_not_arrive_are_told(own_kafka, tmp_path):
+    shop = Shop(tmp_path / "shop", "lost", own_kafka.address)
+    create(shop.settings, plan(shop.topology))
+    topic = shop.names.events[0]
+    settings = msgspec.structs.replace(shop.settings, timeout_s=2.0)
+
+    def send_into_the_void() -> None:
+        with Sender(settings) as sender:
+            sender.send(topic, b"c", b"{}", 0)
+            sender.finish()
+            own_kafka.kill()
+            sender.send(topic, b"c", b"{}", 0)
+
+    with pytest.raises(KafkaDown, match="did not take all records"):
+        send_into_the_void()
 
 
 def test_only_what_was_committed_is_read(shop):

@@ -6,13 +6,17 @@ import io
 import json
 import urllib.request
 from contextlib import closing
+from datetime import UTC, datetime
 
 import fastavro
 import pytest
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
+from confluent_kafka.serialization import MessageField, SerializationContext
 
 from processor.codec.events import Refusal
 from processor.codec.frames import confluent_head
+from processor.codec.outputs import command_record
 from processor.codec.records import Encoder
 from processor.codec.registry import (
     LEVEL,
@@ -25,6 +29,7 @@ from processor.codec.registry import (
 from processor.codec.schemas import SUBJECTS, history, schema
 from processor.codec.wire import EventDecoder, SchemaNeeded
 from processor.core.events import Event
+from processor.core.outputs import Command
 from tests.system.shop import Shop, event_lines
 
 AT_MS = 1_772_357_400_000
@@ -133,6 +138,58 @@ def test_a_schema_of_a_publisher_is_found(client, schemas, fresh_name):
     found = decoder.decode(stream.getvalue(), AT_MS)
     assert isinstance(found, Event)
     assert (found.occurred_ms, found.properties) == (AT_MS, {"a": "b"})
+
+
+def test_what_confluents_own_serializer_writes_is_read(client, schemas, fresh_name):
+    topic = fresh_name("web")
+    serialize = AvroSerializer(client, json.dumps(schema("event")))
+    record = {
+        "event_id": "e-1",
+        "contact_id": "c-é",
+        "type": "page_viewed",
+        "occurred_at": datetime(2026, 3, 1, 9, 30, tzinfo=UTC),
+        "appended_at": None,
+        "properties": '{"url":"/pricing"}',
+    }
+    value = serialize(record, SerializationContext(topic, MessageField.VALUE))
+    assert isinstance(value, bytes)
+    decoder = EventDecoder(schemas)
+    needed = decoder.decode(value)
+    assert isinstance(needed, SchemaNeeded)
+    decoder.fetch(needed)
+    found = decoder.decode(value, AT_MS)
+    assert isinstance(found, Event)
+    assert (found.event_id, found.contact_id, found.occurred_ms) == ("e-1", "c-é", AT_MS)
+    assert found.properties == {"url": "/pricing"}
+
+
+def test_confluents_own_deserializer_reads_commands(client, schemas, fresh_name):
+    topic = fresh_name("commands.push")
+    schemas.register({topic: "command"})
+    command = Command(
+        "k1",
+        "push",
+        "message",
+        "c-1",
+        "p",
+        1,
+        "n",
+        "s",
+        "",
+        "t",
+        {"a": 1},
+        "service",
+        AT_MS,
+        AT_MS,
+        AT_MS + 1,
+    )
+    value = Encoder("command", schemas.head(topic, "command")).encode(command)
+    read = AvroDeserializer(client)(value, SerializationContext(topic, MessageField.VALUE))
+    assert read == command_record(command) | {
+        "decided_at": datetime(2026, 3, 1, 9, 30, tzinfo=UTC),
+        "not_before": datetime(2026, 3, 1, 9, 30, tzinfo=UTC),
+        "expires_at": datetime(2026, 3, 1, 9, 30, 0, 1000, tzinfo=UTC),
+    }
 
 
 @pytest.fixture
