@@ -32,11 +32,13 @@ CORE = PACKAGE / "core"
 SHARED_NAME = "processor_hot"  # the library that all compiled modules share is called processor_hot__mypyc
 
 # Structs of msgspec need their annotations as Python left them; packages hold nothing that runs often.
-LEFT_PLAIN = frozenset({"__init__", "sections", "shared", "schema"})
+LEFT_PLAIN = frozenset({"__init__", "sections", "shared", "schema", "topics"})
 HOT_BESIDE_CORE = (
     "codec/events.py",
     "codec/murmur2.py",
     "codec/outputs.py",
+    "codec/quick_event.py",
+    "codec/quick_outputs.py",
     "core/expressions/facts.py",  # what compiled expressions call; not their compiler
     "core/expressions/moments.py",
     "core/expressions/shown.py",

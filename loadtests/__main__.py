@@ -1,4 +1,4 @@
-"""``python -m loadtests``: measure the core alone and the embedded runner, and write the figures down.
+"""``python -m loadtests``: measure the core, the embedded runner, the wire, and write the figures down.
 
 Bounded: a fixed number of generated events, no network. Nothing here passes or fails; the figures are for
 reading, and ``--out`` keeps them as JSON with the machine and the versions they were taken on.
@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from loadtests import core, embedded
+from loadtests import core, embedded, wire
 
 CONTACTS_PER_EVENT = 0.25  # four events a contact, which gives rows and shares as docs/performance.md says
 
@@ -42,12 +42,14 @@ def _machine() -> dict[str, Any]:
 def main() -> int:
     """Run the chosen measurements."""
     parser = argparse.ArgumentParser(prog="python -m loadtests", description=__doc__)
-    parser.add_argument("what", nargs="*", default=["core", "embedded", "demo"], help="core, embedded, demo")
+    parser.add_argument(
+        "what", nargs="*", default=["core", "embedded", "demo"], help="core, embedded, demo, wire"
+    )
     parser.add_argument("--events", type=int, default=1_000_000, help="generated events (default a million)")
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
     options = parser.parse_args()
-    if wrong := set(options.what) - {"core", "embedded", "demo"}:
-        parser.error(f"unknown measurement {', '.join(sorted(wrong))}: write core, embedded or demo")
+    if wrong := set(options.what) - {"core", "embedded", "demo", "wire"}:
+        parser.error(f"unknown measurement {', '.join(sorted(wrong))}: write core, embedded, demo or wire")
     contacts = max(1, int(options.events * CONTACTS_PER_EVENT))
     figures: dict[str, Any] = {"machine": _machine()}
     for what in options.what:
@@ -55,6 +57,10 @@ def main() -> int:
             with tempfile.TemporaryDirectory() as folder:
                 figures["demo"] = embedded.measure_demo(Path(folder))
             print(json.dumps({"demo": figures["demo"]}), flush=True)
+            continue
+        if what == "wire":
+            figures["wire"] = wire.measure()
+            print(json.dumps({"wire": figures["wire"]}), flush=True)
             continue
         for law in ("uniform", "zipf"):
             if what == "core":

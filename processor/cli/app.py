@@ -166,18 +166,23 @@ def _register() -> None:
         contact,
         demo,
         dev,
+        dlq,
         explain,
         graph,
         init,
         lint,
         new,
         preview,
+        publish,
         run,
         schema,
+        tail,
         test,
+        topics,
     )
 
     start, check, work = "Begin", "Write and check programs", "Run them, and see what they did"
+    kafka = "Kafka"
     for panel, function, examples in (
         (start, demo.demo, demo.EXAMPLES),
         (start, init.init, init.EXAMPLES),
@@ -190,9 +195,13 @@ def _register() -> None:
         (work, run.run, run.EXAMPLES),
         (work, backtest.backtest, backtest.EXAMPLES),
         (work, explain.explain, explain.EXAMPLES),
+        (kafka, publish.publish, publish.EXAMPLES),
+        (kafka, tail.tail, tail.EXAMPLES),
     ):
         app.command(rich_help_panel=panel, epilog=epilog(examples))(function)
     app.add_typer(contact.group(), name="contact", rich_help_panel=work)
+    app.add_typer(topics.group(), name="topics", rich_help_panel=kafka)
+    app.add_typer(dlq.group(), name="dlq", rich_help_panel=kafka)
     app.add_typer(dev.group(), name="dev", rich_help_panel=work)
 
 

@@ -37,6 +37,7 @@ __all__ = [
     "Refusal",
     "decode",
     "decode_event",
+    "decode_properties",
     "decode_record",
     "event_of",
 ]
@@ -74,7 +75,8 @@ _DATE_CHARS: Final = 10
 _decode_wire = msgspec.json.Decoder(Wire).decode
 _decode_loose = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_text = msgspec.json.Decoder(str).decode
-_decode_properties = msgspec.json.Decoder(Properties).decode
+decode_properties = msgspec.json.Decoder(Properties).decode
+"""Properties from JSON text. Raises ValueError or RecursionError where they are not what they may be."""
 _encode_canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -83,8 +85,11 @@ def decode(raw: bytes | Mapping[str, Any]) -> Event | Refusal:
     return decode_event(raw) if isinstance(raw, bytes) else decode_record(raw)
 
 
-def decode_event(line: bytes) -> Event | Refusal:
-    """Read one event from a line of JSON. Never raises."""
+def decode_event(line: bytes, append_ms: int | None = None) -> Event | Refusal:
+    """Read one event from a line of JSON. Never raises.
+
+    ``append_ms``: when the log took it, which is then believed instead of what `appended_at` says.
+    """
     if len(line) > LINE_BYTES_MAX:
         return _refusal("too_large")
     try:
@@ -94,14 +99,18 @@ def decode_event(line: bytes) -> Event | Refusal:
     occurred_ms = _text_ms(wire.occurred_at)
     if occurred_ms is None:
         return _refusal("bad_time")
-    append_ms = 0 if wire.appended_at is None else _text_ms(wire.appended_at)
     if append_ms is None:
-        return _refusal("bad_append_time")
+        append_ms = 0 if wire.appended_at is None else _text_ms(wire.appended_at)
+        if append_ms is None:
+            return _refusal("bad_append_time")
     return event_of(wire.event_id, wire.contact_id, wire.type, occurred_ms, wire.properties, append_ms)
 
 
-def decode_record(record: Mapping[str, Any]) -> Event | Refusal:
-    """Read one event from a record of an Avro or Parquet file. Never raises."""
+def decode_record(record: Mapping[str, Any], append_ms: int | None = None) -> Event | Refusal:
+    """Read one event from a record of an Avro or Parquet file, or of a topic. Never raises.
+
+    ``append_ms``: when the log took it, which is then believed instead of what `appended_at` says.
+    """
     contact, kind, event_id = record.get("contact_id"), record.get("type"), record.get("event_id")
     if contact is None:
         return _refusal("no_contact")
@@ -113,13 +122,15 @@ def decode_record(record: Mapping[str, Any]) -> Event | Refusal:
         return _refusal("bad_type")
     if event_id is not None and (not isinstance(event_id, str) or _is_broken(event_id)):
         return _refusal("bad_event_id")
-    occurred_at, appended_at = record.get("occurred_at"), record.get("appended_at")
+    occurred_at = record.get("occurred_at")
     occurred_ms = _record_ms(occurred_at)
     if occurred_ms is None:
         return _refusal("no_time" if occurred_at is None else "bad_time")
-    append_ms = 0 if appended_at is None else _record_ms(appended_at)
     if append_ms is None:
-        return _refusal("bad_append_time")
+        appended_at = record.get("appended_at")
+        append_ms = 0 if appended_at is None else _record_ms(appended_at)
+        if append_ms is None:
+            return _refusal("bad_append_time")
     try:
         properties = _properties_of(record.get("properties"))
     except (ValueError, TypeError, OverflowError, RecursionError):
@@ -199,7 +210,7 @@ def _properties_of(value: Any) -> dict[str, Any] | None:
     if value is None or value == "":
         return None
     if isinstance(value, str | bytes):
-        return _decode_properties(value)
+        return decode_properties(value)
     if isinstance(value, list | tuple):  # a map column of Parquet comes as a list of pairs
         value = dict(value)
     if not isinstance(value, Mapping):

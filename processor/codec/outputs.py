@@ -117,7 +117,19 @@ def _text(text: str) -> bytes:
 def dead_letter_line(letter: DeadLetter) -> bytes:
     """Return a dead letter as JSON, without the end of the line."""
     raw, raw_base64 = _raw(letter)
-    return _encode(DeadLetterLine(letter.reason, letter.message, letter.file, letter.line, raw, raw_base64))
+    return _encode(
+        DeadLetterLine(
+            letter.reason,
+            letter.message,
+            letter.file,
+            letter.line,
+            raw,
+            raw_base64,
+            letter.topic,
+            letter.partition,
+            letter.offset,
+        )
+    )
 
 
 def command_record(command: Command) -> dict[str, Any]:
@@ -168,6 +180,9 @@ def dead_letter_record(letter: DeadLetter) -> dict[str, Any]:
         "line": letter.line,
         "raw": raw,
         "raw_base64": raw_base64,
+        "topic": letter.topic,
+        "partition": letter.partition,
+        "offset": letter.offset,
     }
 
 

@@ -20,6 +20,7 @@ from processor.codec.containers import MAGIC as AVRO_MAGIC
 from processor.codec.containers import AvroError, read_blocks, read_header
 from processor.codec.events import LINE_BYTES_MAX
 from processor.codec.inputs import Input, SourceError, TornError, blocks, open_input
+from processor.codec.times import TIME_FIELDS, without_times
 
 __all__ = ["BATCH_RECORDS", "Batch", "Raw", "Source", "SourceError", "open_source"]
 
@@ -31,9 +32,6 @@ Batch = list[tuple[int, Raw]]
 _PARQUET_MAGIC: Final = b"PAR1"
 _BOM: Final = b"\xef\xbb\xbf"
 _COPY: Final = "copy the file again; what came before that record can be used"
-# What a record's long of a time field counts, in units a millisecond.
-_TIME_UNITS: Final = {"timestamp-millis": 1, "timestamp-micros": 1000, "timestamp-nanos": 1_000_000}
-_TIME_FIELDS: Final = ("occurred_at", "appended_at")
 
 
 class Source(ABC):
@@ -174,7 +172,7 @@ class _Avro(Source):
     def _schema(self, declared: Any) -> tuple[Any, list[tuple[str, int]]]:
         try:
             fastavro.parse_schema(declared)
-            schema, units = _without_times(declared)
+            schema, units = without_times(declared)
             parsed = fastavro.parse_schema(schema)
         except Exception as error:  # fastavro raises what its walk over the schema meets
             raise AvroError(f"its schema cannot be read ({error}): it is damaged") from error
@@ -243,34 +241,9 @@ def _field_names(schema: Any) -> list[str]:
     return [field["name"] for field in fields]
 
 
-def _without_times(schema: Any) -> tuple[Any, list[tuple[str, int]]]:
-    """Return the schema with plain longs for event times, and what those count a millisecond.
-
-    fastavro makes datetimes of them, and fails in the middle of a record where the year has five digits.
-    """
-    if not isinstance(schema, dict):
-        return schema, []
-    units: list[tuple[str, int]] = []
-    fields = []
-    for field in schema.get("fields", []):
-        kind = field["type"]
-        if field["name"] in _TIME_FIELDS:
-            branches = kind if isinstance(kind, list) else [kind]
-            logical = [branch["logicalType"] for branch in branches if _is_time(branch)]
-            units += [(field["name"], _TIME_UNITS[name]) for name in logical if _TIME_UNITS[name] != 1]
-            plain = [branch["type"] if _is_time(branch) else branch for branch in branches]
-            kind = plain if isinstance(kind, list) else plain[0]
-        fields.append({**field, "type": kind})
-    return {**schema, "fields": fields}, units
-
-
-def _is_time(branch: Any) -> bool:
-    return isinstance(branch, dict) and branch.get("logicalType") in _TIME_UNITS
-
-
 def _in_ms(pa: Any, table: Any) -> Any:
     """Return the batch with event times that have a zone as ms since 1970, whatever their unit was."""
-    for name in _TIME_FIELDS:
+    for name in TIME_FIELDS:
         index = table.schema.get_field_index(name)
         if index >= 0 and pa.types.is_timestamp(table.schema.types[index]) and table.schema.types[index].tz:
             column = table.column(index).cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 import msgspec
 
@@ -53,7 +53,8 @@ class Wire(msgspec.Struct, gc=False):
 class DeadLetter(msgspec.Struct, frozen=True):
     """A record that could not be taken: `reason` is a code, `message` a sentence without personal data.
 
-    ``line`` is the record's number in ``file``; ``raw`` the record as it came.
+    ``line`` is the record's number in ``file``; ``raw`` the record as it came. Of a record of a topic,
+    ``topic``, ``partition`` and ``offset`` say where it stands; ``file`` and ``line`` say the same.
     """
 
     reason: str
@@ -61,6 +62,16 @@ class DeadLetter(msgspec.Struct, frozen=True):
     file: str
     line: int
     raw: bytes
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+
+    @classmethod
+    def of_record(
+        cls, reason: str, message: str, raw: bytes | None, topic: str, partition: int, offset: int
+    ) -> Self:
+        """A record of a topic; its key travels as the key of the dead letter's own record."""
+        return cls(reason, message, f"{topic}/{partition}", offset, raw or b"", topic, partition, offset)
 
 
 class CommandLine(msgspec.Struct, gc=False):
@@ -92,3 +103,6 @@ class DeadLetterLine(msgspec.Struct, gc=False):
     line: int
     raw: str | None
     raw_base64: str | None
+    topic: str | None
+    partition: int | None
+    offset: int | None

@@ -127,7 +127,10 @@ class OutputFolder:
                     f"{path}: {found}, and the state says that {length} were written: put it back, {anew}"
                 )
             subject = "command" if stem.startswith("commands.") else stem.removesuffix("s")
-            self._file(stem, subject)
+            try:
+                self._file(stem, subject).recognise(length)
+            except OSError as error:
+                raise _explained(path, error) from error
         try:
             for path in sorted(self.path.iterdir()):
                 if _OURS.fullmatch(path.name) and path.name not in lengths:
@@ -237,6 +240,9 @@ class _File:
         self.waiting.clear()
         return new
 
+    def recognise(self, length: int) -> None:
+        """Raise OutputError where what is in the file cannot be gone on with."""
+
     def resume(self, length: int) -> None:
         """Go on after `length` bytes; what is behind them is cut off."""
         self._file = self.path.open("r+b", buffering=0)
@@ -262,6 +268,16 @@ class _Container(_File):
         declared = schema(subject)
         self._schema = fastavro.parse_schema(declared)
         self._header, self._sync = header_bytes(declared, stem)
+
+    def recognise(self, length: int) -> None:
+        if not length:
+            return
+        with self.path.open("rb") as file:
+            if file.read(len(self._header)) != self._header:
+                raise OutputError(
+                    f"{self.path}: it was begun with another schema, by another release, and a file has one: "
+                    "go on with that release, or remove both the state and the output folder to begin anew"
+                )
 
     def encoded(self) -> bytes:
         block = block_bytes(self._schema, self.waiting, self._sync)

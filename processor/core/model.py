@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Audience", "Cap", "Channel", "Entry", "Exit", "Expression", "Fn", "Goal", "Grade", "Node", "Policies",
     "Program", "Purpose", "QuietHours", "Reaction", "ScoreModel", "ScoreRule", "Segment", "SeriesSpec",
-    "Team", "Topology", "Uses",
+    "Team", "Topics", "Topology", "Uses",
 ]  # fmt: skip
 
 Fn = Callable[["Turn"], Any]
@@ -314,6 +314,16 @@ class Team:
 
 
 @dataclass(frozen=True)
+class Topics:
+    """The topics on Kafka: ``prefix`` stands before every name, ``retention_ms`` is by what a topic holds."""
+
+    events: tuple[str, ...]
+    prefix: str
+    partitions: int
+    retention_ms: Mapping[str, int]  # events, commands, decisions, dead_letters
+
+
+@dataclass(frozen=True)
 class Reaction:
     """Everything that can react to one event type.
 
@@ -346,6 +356,7 @@ class Topology:
     segments: dict[str, Segment]  # in an order in which each comes after those it reads
     policies: Policies
     teams: dict[str, Team]
+    topics: Topics
     reactions: dict[str, Reaction]
     always: Reaction  # for inputs of any type: what depends on conditions alone
     segments_by_series: dict[str, tuple[str, ...]]  # by the key of a history they read

@@ -31,7 +31,7 @@ from processor.language.records import Form
 from processor.language.scores import scores, segments
 from processor.language.shapes import BAD, Reader
 from processor.language.source import BYTES_MAX, Mapping, Node, parse
-from processor.language.topology import channels, know, policies, purposes, teams
+from processor.language.topology import channels, know, policies, purposes, teams, topics
 from processor.language.topology_shape import TOPOLOGY
 
 __all__ = ["Loaded", "load_topology", "read_documents"]
@@ -251,6 +251,7 @@ def _compile(
         segments=ordered,
         policies=policies(form),
         teams=teams(form),
+        topics=topics(form, made_channels, compiler.problems),
         reactions=reactions(parts),
         always=always(programs.values()),
         segments_by_score=segments_by(ordered, "scores"),

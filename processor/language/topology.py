@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from processor.core.model import (
@@ -11,9 +12,19 @@ from processor.core.model import (
     Purpose,
     QuietHours,
     Team,
+    Topics,
 )
 from processor.core.schema import BUILT_IN_EVENTS, DERIVED_EVENTS
 from processor.core.time import DAY_MS, format_duration
+from processor.core.topics import (
+    CHANGELOG,
+    EVENTS,
+    NAME_CHARS_MAX,
+    PARTITIONS,
+    RETENTION_MS,
+    collides,
+    own_names,
+)
 from processor.language.names import Known
 from processor.language.problems import Problems, quoted
 from processor.language.records import Form
@@ -27,6 +38,7 @@ __all__ = [
     "profile_schema",
     "purposes",
     "teams",
+    "topics",
     "weekdays",
 ]
 
@@ -112,6 +124,29 @@ def teams(form: Form) -> dict[str, Team]:
         for name, team in given.items()
         if not team.broken
     }
+
+
+def topics(form: Form, made_channels: Iterable[str], problems: Problems) -> Topics:
+    """Return the topics; what Kafka would not take, or would take for another, is reported."""
+    given = form.get("topics", Form(form.mark))
+    kept = given.get("retention", Form(given.mark))
+    made = Topics(
+        events=tuple(given.get("events", (EVENTS,))),
+        prefix=given.get("prefix", ""),
+        partitions=given.get("partitions", PARTITIONS),
+        retention_ms={**RETENTION_MS, **kept.values},
+    )
+    others = {collides(name) for name in own_names(form.get("topology", ""), made_channels)}
+    for name in made.events:
+        if collides(name) in others or name.endswith(CHANGELOG):
+            message = f"{quoted(name)} is, or looks to Kafka like, the name of another topic"
+            problems.error(given.at("events"), "topic-name", message, "write another name")
+        others.add(collides(name))
+    longest = max((made.prefix + name for name in others), key=len)
+    if len(longest) > NAME_CHARS_MAX:
+        message = f"the topic's name {quoted(longest)} is longer than {NAME_CHARS_MAX} characters"
+        problems.error(given.mark, "topic-name", message, "write a shorter prefix or name")
+    return made
 
 
 def policies(form: Form) -> Policies:

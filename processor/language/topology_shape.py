@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from processor.core.schema import PROPERTY_TYPES
+from processor.core.topics import PARTITIONS, PARTITIONS_MAX
 from processor.language.problems import instead, quoted
 from processor.language.records import Either, Field, ListOf, MapOf, OneOrMany, Record
 from processor.language.shapes import (
@@ -187,6 +188,39 @@ _POLICIES: Final = Record(
     },
 )
 
+_RETENTION: Final = Record(
+    name="retention",
+    title="retention",
+    doc="How long records are kept, and so the latest that an erased contact is gone from them.",
+    fields={
+        "events": Field(Duration(examples=("30d",)), "events, clock and internal messages; default 30d"),
+        "commands": Field(Duration(), "commands; default 7d"),
+        "decisions": Field(Duration(), "decisions; default 90d"),
+        "dead_letters": Field(Duration(), "refused records; default 30d"),
+    },
+)
+_TOPIC_NAME: Final = Name(
+    pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    what="a name of letters, digits, ., _ and -",
+    examples=("shop-events",),
+)
+_TOPICS: Final = Record(
+    name="topics",
+    title="topics",
+    doc="Where events come from and what is decided goes, on Kafka.",
+    fields={
+        "events": Field(
+            OneOrMany(item=_TOPIC_NAME), "the topics of events, with partitions alike; default events"
+        ),
+        "prefix": Field(_TOPIC_NAME, "stands before the name of every topic; default nothing"),
+        "partitions": Field(
+            Number(minimum=1, maximum=PARTITIONS_MAX, whole=True),
+            f"of each topic; default {PARTITIONS}; cannot be changed once there are contacts",
+        ),
+        "retention": Field(_RETENTION, "how long records are kept"),
+    },
+)
+
 TOPOLOGY: Final = Record(
     name="topology",
     title="the topology",
@@ -213,5 +247,6 @@ TOPOLOGY: Final = Record(
             "groups of contacts by condition",
         ),
         "policies": Field(_POLICIES, "quiet hours, caps and holdout"),
+        "topics": Field(_TOPICS, "topics on Kafka; files need none"),
     },
 )

@@ -30,6 +30,14 @@ PROMISED = (
     "dev kafka",
     "dev registry",
     "schema",
+    "topics list",
+    "topics create",
+    "topics check",
+    "publish",
+    "tail",
+    "dlq list",
+    "dlq show",
+    "dlq replay",
 )
 
 

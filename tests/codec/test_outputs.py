@@ -129,7 +129,7 @@ def test_a_dead_letter():
         dead_letter_line(letter)
         == (
             '{"reason":"not_json","message":"the line is not JSON","file":"events.jsonl","line":7,'
-            '"raw":"{\\"a\\": \\"é","raw_base64":null}'
+            '"raw":"{\\"a\\": \\"é","raw_base64":null,"topic":null,"partition":null,"offset":null}'
         ).encode()
     )
     binary = json.loads(dead_letter_line(DeadLetter("not_json", "m", "f", 1, b"\xff\x00")))

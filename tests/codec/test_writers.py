@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from processor.codec.outputs import DeadLetter
 from processor.codec.readers import open_source
+from processor.codec.schemas import history
 from processor.codec.writers import RUN_MARKER, Format, OutputError, OutputFolder
 from processor.core.outputs import Command, Decision
 
@@ -173,6 +174,23 @@ def test_a_state_of_another_format(tmp_path: Path):
 def test_lengths_of_files_that_are_not_ours(tmp_path: Path, name: str):
     with OutputFolder(tmp_path) as out, pytest.raises(OutputError):
         out.truncate_to({name: 0})
+
+
+def test_a_file_with_another_schema_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A container has one schema: blocks of another behind its head could not be read."""
+    with monkeypatch.context() as older:
+        older.setattr("processor.codec.writers.schema", lambda subject: history(subject)[0])
+        with OutputFolder(tmp_path, "avro", sync=False) as out:
+            out._file("dead-letters", "dead-letter").waiting.append(
+                {"reason": "r", "message": "m", "file": "f", "line": 1}
+            )
+            lengths = out.flush()
+    before = (tmp_path / "dead-letters.avro").read_bytes()
+    (tmp_path / "decisions.avro").write_bytes(b"left over")
+    with OutputFolder(tmp_path, "avro") as out, pytest.raises(OutputError, match="with another schema"):
+        out.truncate_to(lengths)
+    assert (tmp_path / "dead-letters.avro").read_bytes() == before
+    assert (tmp_path / "decisions.avro").exists(), "nothing was changed"
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path: Path):

@@ -15,13 +15,17 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from processor.codec import events as codec
-from processor.core import enrollments, entries, identity, machine, rows, shared
+from processor.codec import outputs, registry
+from processor.codec.wire import WIRE_REASONS
+from processor.core import enrollments, entries, identity, machine, rows, shared, topics
 from processor.core.expressions.functions import FUNCTIONS, signature
 from processor.core.lifecycle import DECISIONS
 from processor.language import compile as loading
 from processor.language import load_topology, source, wiring
 from processor.language.graph import lifecycle_mermaid, svg
 from processor.runtime import driver
+from processor.runtime.kafka import topics as kafka_topics
+from processor.runtime.kafka.settings import SETTINGS
 from tests.docs.pages import DOCS, page_files, write
 
 __all__ = ["IMAGES", "LIMITS", "PARTS", "image", "replaced"]
@@ -68,9 +72,14 @@ LIMITS: tuple[tuple[Any, str, str, str], ...] = (
     (identity, "HOPS_MAX", "contacts in a chain of merges", "the chain is cut: `alias_chain`"),
     (shared, "OPEN_SWEEPS_MAX", "sweeps open in a partition", "further schedules wait for the oldest walk"),
     (shared, "LEASE_WAITERS_MAX", "contacts waiting for a unit in a partition", "further ones are refused"),
+    (topics, "NAME_CHARS_MAX", "characters of a topic's name", "the topology is refused"),
+    (topics, "PARTITIONS_MAX", "partitions of a topic", "the topology is refused"),
     (driver, "ROWS_HELD_MAX", "rows in memory before a commit is asked for", "the shell commits"),
     (codec, "LINE_BYTES_MAX", "bytes of one event", "a dead letter: `too_large`"),
     (codec, "ID_BYTES_MAX", "bytes of an event id, a contact id, a type", "a dead letter"),
+    (outputs, "RAW_BYTES_MAX", "bytes of a refused record that are kept", "the rest is cut off"),
+    (registry, "KNOWN_MAX", "ids that a registry did not know, remembered", "all are asked for again"),
+    (kafka_topics, "MESSAGE_BYTES_MAX", "bytes of a batch that a topic takes", "the broker refuses it"),
     (_parse, "TEXT_CHARS_MAX", "characters of an expression", "the file is refused"),
     (_parse, "NODES_MAX", "parts of an expression", "the file is refused"),
     (_parse, "DEPTH_MAX", "operations inside each other", "the file is refused"),
@@ -118,10 +127,27 @@ def refusals_table() -> str:
     )
 
 
+def wire_refusals_table() -> str:
+    """Every reason for which a record of a topic is refused, beside those of files."""
+    lines = ["| reason | means |", "| --- | --- |"]
+    return "\n".join([*lines, *(f"| `{reason}` | {what} |" for reason, what in sorted(WIRE_REASONS.items()))])
+
+
+def settings_table() -> str:
+    """Every setting of a connection to Kafka and the registry."""
+    lines = ["| variable | option | is |", "| --- | --- | --- |"]
+    for setting in SETTINGS:
+        option = f"`{setting.option}`" if setting.option else ""
+        lines.append(f"| `{setting.variable}` | {option} | {setting.doc} |")
+    return "\n".join(lines)
+
+
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("guide/expressions.md", "functions"): functions_table,
     ("guide/explain.md", "decisions"): decisions_table,
     ("guide/running.md", "refusals"): refusals_table,
+    ("guide/topics.md", "refusals"): wire_refusals_table,
+    ("guide/topics.md", "settings"): settings_table,
     ("architecture.md", "lifecycle"): lifecycle,
     ("architecture.md", "limits"): limits_table,
 }

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from processor.core.model import Cap, Channel, Purpose, QuietHours, Team
+from processor.core.model import Cap, Channel, Purpose, QuietHours, Team, Topics
 from processor.core.time import DAY_MS, HOUR_MS, zone
+from processor.core.topics import RETENTION_MS, topic_names
 from processor.language import LanguageError, load_topology
 
 PROGRAM = "program: a\npurpose: marketing\nentry: {on: cart_abandoned}\nsteps: [{wait: 1d}]\n"
@@ -47,6 +48,32 @@ def test_the_policies(topology):
         Cap("1-per-1d", 1, DAY_MS, frozenset(), frozenset()),
     )
     assert (policies.holdout_share, policies.salt) == (5.0, "shop")
+
+
+def test_the_topics(shop, topology):
+    assert topology.topics == Topics(("events",), "", 8, RETENTION_MS)
+    text = (shop.folder / "topology.yaml").read_text(encoding="utf-8")
+    topics = "topics: {events: [web, app], prefix: eu., partitions: 3, retention: {commands: 2d}}"
+    (shop.folder / "topology.yaml").write_text(f"{text}\n{topics}\n", encoding="utf-8")
+    found = load_topology(shop.folder).topology
+    assert found.topics.retention_ms == {**RETENTION_MS, "commands": 2 * DAY_MS}
+    names = topic_names(found)
+    assert (names.app, names.changelog) == ("eu.shop", "eu.shop-rows-changelog")
+    assert names.events == ("eu.web", "eu.app")
+    assert names.commands["email"] == "eu.commands.email"
+    assert (names.decisions, names.clock, names.dead_letters) == (
+        "eu.decisions",
+        "eu.clock",
+        "eu.dead-letters",
+    )
+    assert (names.internal, names.control) == ("eu.internal", "eu.control")
+
+
+def test_a_topic_name_that_is_too_long(shop):
+    text = (shop.write() / "topology.yaml").read_text(encoding="utf-8")
+    (shop.folder / "topology.yaml").write_text(f"{text}\ntopics: {{prefix: {'x' * 240}}}\n", encoding="utf-8")
+    with pytest.raises(LanguageError, match="longer than 249 characters"):
+        load_topology(shop.folder)
 
 
 def test_a_score_model(topology):

@@ -13,7 +13,7 @@ from processor.core.expressions.check import Checker, Reads
 from processor.core.expressions.parse import parse
 from processor.core.expressions.tree import Node
 from processor.core.history import record
-from processor.core.model import Expression, Grade, Policies, Reaction, ScoreModel, Topology
+from processor.core.model import Expression, Grade, Policies, Reaction, ScoreModel, Topics, Topology
 from processor.core.rows import Row
 from processor.core.sections import Enrollment, Past, Score
 from processor.core.shared import Shared
@@ -82,6 +82,7 @@ _TOPOLOGY = Topology(
     segments={},
     policies=Policies((), (), 0.0, ""),
     teams={},
+    topics=Topics(("events",), "", 8, {}),
     reactions={},
     always=Reaction(),
     segments_by_series={},
