@@ -27,6 +27,7 @@ __all__ = [
     "Series",
     "Timer",
     "Track",
+    "due_ms_of",
 ]
 
 ROW_VERSION: Final = 1
@@ -171,7 +172,17 @@ class Stored(msgspec.Struct, array_like=True, gc=False):
     timers: bytes
 
 
+class _Head(msgspec.Struct, array_like=True, gc=False):
+    """The first fields of :class:`Stored`; what follows them is stepped over."""
+
+    version: int
+    clock_ms: int
+    active_ms: int
+    due_ms: int
+
+
 _encoder = msgspec.msgpack.Encoder()
+_decode_head = msgspec.msgpack.Decoder(_Head).decode
 _encode = _encoder.encode
 _decode_stored = msgspec.msgpack.Decoder(Stored).decode
 _decode_profile = msgspec.msgpack.Decoder(Profile).decode
@@ -185,6 +196,18 @@ _EMPTY_MAP = _encode({})
 _EMPTY_LIST = _encode([])
 _EMPTY_PROFILE = _encode(Profile({}, {}, {}))
 _EMPTY_MEMORY = _encode(Memory({}, []))
+
+
+def due_ms_of(data: bytes) -> int:
+    """Return the earliest timer (ms, 0: none) of a stored row, without decoding the row.
+
+    Raises:
+        RowVersionError: the row is of a version this code does not know.
+    """
+    head = _decode_head(data)
+    if head.version != ROW_VERSION:
+        raise RowVersionError(f"row version {head.version} is not {ROW_VERSION}: migrate the state first")
+    return head.due_ms
 
 
 class Row:
