@@ -6,6 +6,7 @@ import collections
 import json
 import os
 import random
+import secrets
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import msgspec
+import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -137,6 +139,19 @@ class Application:
             assert any(process.poll() is None for process in self.started), f"no worker runs: {self.logs()}"
             time.sleep(0.3)
 
+    def members(self) -> list[str]:
+        """Return the names of the group's members."""
+        group = self._group()
+        return sorted(str(member.group_instance_id) for member in group.members)
+
+    def generation(self) -> str:
+        """Return who is the member, by the broker's id: it changes when a member had to join anew."""
+        return ",".join(sorted(member.member_id for member in self._group().members))
+
+    def _group(self) -> Any:
+        admin = AdminClient({"bootstrap.servers": self.broker})
+        return admin.describe_consumer_groups([self.name])[self.name].result(10)
+
     def logs(self) -> str:
         """Return the ends of the workers' logs."""
         paths = sorted(self.folder.glob("worker-*.log"))
@@ -246,6 +261,21 @@ class Worker:
         while self.log.read_text().count(text) < times:
             assert time.monotonic() < deadline, f"no {text!r} in {self.log.read_text()[-3000:]}"
             time.sleep(0.05)
+
+
+@pytest.fixture
+def chunk_application(kafka: Any, tmp_path: Path) -> Iterator[Any]:
+    """A function that makes an application of a name of its own; its workers end with the test."""
+    made: list[Application] = []
+
+    def make(**options: Any) -> Application:
+        application = Application(kafka.address, tmp_path, f"chunks-{secrets.token_hex(4)}", **options)
+        made.append(application)
+        return application
+
+    yield make
+    for application in made:
+        application.close()
 
 
 _LOG_TIME = {"message.timestamp.type": "LogAppendTime"}

@@ -190,7 +190,7 @@ def main(path: str) -> None:
     """Run a worker as the JSON file says."""
     config = json.loads(Path(path).read_text())
     timer_ms = config.pop("timer_ms", 0)
-    leave, loglevel = config.pop("leave", False), config.pop("loglevel", "WARN")
+    leave, loglevel = config.pop("leave", False), config.pop("loglevel", "INFO")
     mutation = config.pop("mutation", "")
     if crash := config.pop("crash", None):
         config["hook"] = crash_hook(crash["step"], crash["nth"])

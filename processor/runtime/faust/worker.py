@@ -37,6 +37,7 @@ def run_worker(
     app = make_app(settings, factory)
     app.leave_when_stopped = leave
     worker = Worker(app, loop=loop, loglevel=loglevel, quiet=True, stdout=sys.stderr, redirect_stdouts=False)
+    worker.spinner = None  # it writes to the terminal, whether there is one or not
     try:
         worker.execute_from_commandline()
     except SystemExit as exit_:
