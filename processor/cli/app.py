@@ -165,6 +165,7 @@ def _register() -> None:
         backtest,
         contact,
         demo,
+        dev,
         explain,
         graph,
         init,
@@ -192,6 +193,7 @@ def _register() -> None:
     ):
         app.command(rich_help_panel=panel, epilog=epilog(examples))(function)
     app.add_typer(contact.group(), name="contact", rich_help_panel=work)
+    app.add_typer(dev.group(), name="dev", rich_help_panel=work)
 
 
 _register()

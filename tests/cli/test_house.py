@@ -27,6 +27,8 @@ PROMISED = (
     "backtest",
     "explain",
     "contact show",
+    "dev kafka",
+    "dev registry",
     "schema",
 )
 
