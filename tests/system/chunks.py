@@ -19,7 +19,8 @@ from typing import IO, Any
 import msgspec
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from tests.system.counting import COMMAND_ON, POINTS, TYPES, decode_event, encode_event
 
@@ -144,10 +145,6 @@ class Application:
         group = self._group()
         return sorted(str(member.group_instance_id) for member in group.members)
 
-    def generation(self) -> str:
-        """Return who is the member, by the broker's id: it changes when a member had to join anew."""
-        return ",".join(sorted(member.member_id for member in self._group().members))
-
     def _group(self) -> Any:
         admin = AdminClient({"bootstrap.servers": self.broker})
         return admin.describe_consumer_groups([self.name])[self.name].result(10)
@@ -264,12 +261,16 @@ class Worker:
 
 
 @pytest.fixture
-def chunk_application(kafka: Any, tmp_path: Path) -> Iterator[Any]:
-    """A function that makes an application of a name of its own; its workers end with the test."""
+def chunk_application(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    """A function that makes an application of a name of its own; its workers end with the test.
+
+    It is on the session's broker, unless it is given the address of another.
+    """
     made: list[Application] = []
 
-    def make(**options: Any) -> Application:
-        application = Application(kafka.address, tmp_path, f"chunks-{secrets.token_hex(4)}", **options)
+    def make(address: str = "", **options: Any) -> Application:
+        address = address or request.getfixturevalue("kafka").address
+        application = Application(address, tmp_path, f"chunks-{secrets.token_hex(4)}", **options)
         made.append(application)
         return application
 
