@@ -1,11 +1,11 @@
 """Bringing a partition's database up to date from its changelog, in whole slices.
 
-The changelog's keys are the database's without the partition: ``r`` and the contact, ``s``, ``p``. The timer index is not
-in it; it is built here from the heads of the rows, old and new.
+The changelog's keys are the database's without the partition: ``r`` and the contact, ``s``, ``p``. The timer
+index is not in it; it is built here from the heads of the rows, old and new.
 
-How far the changelog is in the database stands under ``c``: the next offset to read, and when that was true. It is
-written in the same batch as the data that it speaks of. Read from an earlier offset, the same records give the
-same state, so a crash in the middle of a restore costs time only.
+How far the changelog is in the database stands under ``c``: the next offset to read, and when that was true.
+It is written in the same batch as the data that it speaks of. Read from an earlier offset, the same records
+give the same state, so a crash in the middle of a restore costs time only.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def encode_mark(next_offset: int, now_ms: int) -> bytes:
 
 
 def mark_of(store: RocksStore) -> tuple[int, int] | None:
-    """Return (next changelog offset, ms since 1970 when that was written), None where nothing was restored."""
+    """Return (next changelog offset, when that was written in ms), None where nothing was restored."""
     data = store.read(b"c")
     if data is None:
         return None
@@ -78,7 +78,9 @@ def restore(
         elif key in {b"p", b"s"}:
             _put(batch, key if key == b"p" else key + suffix, value)
         else:
-            raise StateError(f"the changelog holds a key of an unknown kind, {kind!r}: it is not of this program")
+            raise StateError(
+                f"the changelog holds a key of an unknown kind, {kind!r}: it is not of this program"
+            )
     floor = store.read(b"w" + suffix)
     low_ms = before_ms = NEVER_MS if floor is None else _DUE.unpack(floor)[0]
     stored = store.read_many([row_prefix + name for name, _ in rows])

@@ -31,7 +31,9 @@ WEIGHTS = [30, 10, 45, 8, 5, 2]
 class Application:
     """One application on a broker: its topics, its events, its workers and the verdict over them."""
 
-    def __init__(self, broker: str, folder: Path, name: str, *, partitions: int = 2, sources: int = 1) -> None:
+    def __init__(
+        self, broker: str, folder: Path, name: str, *, partitions: int = 2, sources: int = 1
+    ) -> None:
         self.broker = broker
         self.folder = folder
         self.name = name
@@ -48,7 +50,9 @@ class Application:
 
     # --- events
 
-    def publish(self, count: int, *, contacts: int = 2_000, seed: int = 7, transactional: bool = False) -> None:
+    def publish(
+        self, count: int, *, contacts: int = 2_000, seed: int = 7, transactional: bool = False
+    ) -> None:
         """Append events, spread over the source topics."""
         rng = random.Random(seed)
         settings = {"bootstrap.servers": self.broker, "linger.ms": 20, "batch.size": 262_144}
@@ -175,7 +179,7 @@ class Application:
             assert time.monotonic() < deadline, f"no end of {wanted}"
             for message in consumer.consume(5_000, 1.0):
                 if message.error():
-                    ended.add((message.topic(), message.partition()))
+                    ended.add((message.topic() or "", message.partition() or 0))
                 else:
                     yield message
         consumer.close()
@@ -201,10 +205,14 @@ class Application:
         for message in self.read(self.changelog):
             if (message.key() or b"")[:1] == b"r":
                 rows[(message.key() or b"")[1:]] = msgspec.msgpack.decode(message.value() or b"")
-        counted = [name for name in count if name not in rows or rows[name][4:6] != [count[name], score[name]]]
+        counted = [
+            name for name in count if name not in rows or rows[name][4:6] != [count[name], score[name]]
+        ]
         # Two topics are merged by append times of one millisecond's grain; the order within one is strict.
         unordered = [name for name in count if name in rows and rows[name][6] != order[name]]
-        got = collections.Counter(json.loads(m.value() or b"")["id"] for m in self.read(f"{self.name}-commands"))
+        got = collections.Counter(
+            json.loads(m.value() or b"")["id"] for m in self.read(f"{self.name}-commands")
+        )
         timers = {name for name in got if name.startswith("timer-")}
         fired = {f"timer-{n.decode()}-{i}" for n, row in rows.items() for i in range(1, row[7] + 1)}
         return {
@@ -239,7 +247,7 @@ class Worker:
         self.log = log
 
     def kill(self) -> None:
-        """kill -9, and wait for the end."""
+        """Kill -9, and wait for the end."""
         self.process.kill()
         self.process.wait(20)
 

@@ -1,8 +1,8 @@
 """A real Kafka broker and a real schema registry for the tests in this folder.
 
 Both are started when the first test asks for them and stopped after the last, once for a whole session,
-however many processes it runs in. Where they cannot be had (no Java, no network) the tests are skipped, and the
-session's summary says so; with ``CI=true`` they fail.
+however many processes it runs in. Where they cannot be had (no Java, no network) the tests are skipped, and
+the session's summary says so; with ``CI=true`` they fail.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """An engine that counts, the events it counts, and a worker process that runs it.
 
-Every row keeps a count, a score and a running checksum of the event ids in their order, so that an event lost, counted
-twice or taken out of order shows. Some events yield a command; with timers on, some set one that yields another.
+Every row keeps a count, a score and a running checksum of the event ids in their order, so that an event
+lost, counted twice or taken out of order shows. Some events yield a command; with timers on, some set one
+that yields another.
 
     python -m tests.system.counting SETTINGS.json
 """
@@ -26,12 +27,25 @@ import msgspec
 from processor.core.rows import ROW_VERSION
 from processor.runtime.faust import Output, SourceRecord, WorkerSettings, run_worker
 from processor.runtime.faust.commit import STEPS
-from processor.runtime.faust.engine import POSITION_KEY, ROW_PREFIX, SHARED_KEY, decode_positions, encode_positions
+from processor.runtime.faust.engine import (
+    POSITION_KEY,
+    ROW_PREFIX,
+    SHARED_KEY,
+    decode_positions,
+    encode_positions,
+)
 from processor.store import Changes, RocksStore
 from processor.store.changelog import encode_mark
 
 TYPES = ["email_open", "email_click", "page_view", "download", "cart_abandoned", "purchase"]
-POINTS = {"email_open": 1, "email_click": 3, "page_view": 1, "download": 10, "cart_abandoned": 5, "purchase": 20}
+POINTS = {
+    "email_open": 1,
+    "email_click": 3,
+    "page_view": 1,
+    "download": 10,
+    "cart_abandoned": 5,
+    "purchase": 20,
+}
 COMMAND_ON = {"cart_abandoned", "download", "email_click"}
 TIMER_ON = "cart_abandoned"
 SCHEMA: Any = fastavro.parse_schema(

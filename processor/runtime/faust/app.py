@@ -17,12 +17,12 @@ from yarl import URL
 
 from processor.runtime.faust.consumer import ChunkTransport
 from processor.runtime.faust.engine import EngineFactory
-from processor.runtime.faust.errors import FencedInstance, StateInUse
+from processor.runtime.faust.errors import FencedInstanceError, StateInUseError
 from processor.runtime.faust.fixes.recovery import PartitionTables
 from processor.runtime.faust.fixes.untouched import UNTOUCHED
 from processor.runtime.faust.owner import Lanes
 from processor.runtime.faust.settings import WorkerSettings
-from processor.runtime.faust.table import StateTable, States
+from processor.runtime.faust.table import States, StateTable
 
 __all__ = ["WorkerApp", "make_app"]
 
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 _LOCK = "worker.lock"
 
 
-class WorkerApp(faust.App):  # type: ignore[misc]
+class WorkerApp(faust.App):
     """A Faust app whose partitions are owned by lanes."""
 
     def __init__(self, settings: WorkerSettings, factory: EngineFactory, **options: Any) -> None:
@@ -52,9 +52,9 @@ class WorkerApp(faust.App):  # type: ignore[misc]
 
     def on_fenced_instance(self) -> None:
         """Another worker has taken this one's name: stop, and say so."""
-        error = FencedInstance(
-            f"another worker has joined the group {self.settings.app} under the name {self.settings.name}, so this one "
-            "stops: give every worker a name of its own"
+        error = FencedInstanceError(
+            f"another worker has joined the group {self.settings.app} under the name {self.settings.name}, so this "
+            "one stops: give every worker a name of its own"
         )
         log.error("%s", error)
         self.add_future(self.crash(error))
@@ -63,7 +63,8 @@ class WorkerApp(faust.App):  # type: ignore[misc]
         """Finish what is under way, close the databases, and give up the membership if that is wanted."""
         await self.lanes.stop()
         if self.leave_when_stopped and self._consumer is not None:
-            await self._consumer.thread.leave()
+            consumer: Any = self._consumer
+            await consumer.thread.leave()
         await super().on_stop()
         await self.lanes.close()
         if self._lock >= 0:
@@ -75,7 +76,7 @@ def lock_state(settings: WorkerSettings) -> int:
     """Take the state folder for this process; the lock goes with the process, however that ends.
 
     Raises:
-        StateInUse: another process has it.
+        StateInUseError: another process has it.
     """
     settings.state.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(settings.state / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
@@ -83,9 +84,9 @@ def lock_state(settings: WorkerSettings) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(descriptor)
-        raise StateInUse(
-            f"a worker runs on the state in {settings.state} already: stop that one, or give this one another name "
-            "and another state folder"
+        raise StateInUseError(
+            f"a worker runs on the state in {settings.state} already: stop that one, or give this one another "
+            "name and another state folder"
         ) from error
     return descriptor
 
@@ -103,8 +104,9 @@ def make_app(settings: WorkerSettings, factory: EngineFactory) -> WorkerApp:
         topic_replication_factor=settings.replication,
         topic_disable_leader=True,
         web_enabled=False,  # it serves tables to anyone
-        # Faust keeps assignments by it. Its default is host and web port: the same for two workers of one host, and
-        # another one for a worker that is restarted elsewhere, whose kept assignment it then refuses.
+        # Faust keeps assignments by it. Its default is host and web port: the same for two workers of one
+        # host, and another one for a worker that is restarted elsewhere, whose kept assignment it then
+        # refuses.
         canonical_url=f"http://{settings.name}",
         TableManager=PartitionTables,
         PartitionAssignor=PartitionAssignor,

@@ -2,16 +2,16 @@
 
 1. The engine has read the rows and advanced every record, in memory.
 2. Begin a transaction on the partition's own producer.
-3. Send commands, decisions, the clock record and the changelog's rows, which include the position: the state carries
-   its own place in the input. Wait until the broker has all of them.
+3. Send commands, decisions, the clock record and the changelog's rows, which include the position: the state
+   carries its own place in the input. Wait until the broker has all of them.
 4. Send the group's offsets into the transaction (they are for monitoring only) and commit it.
 5. Only then write the same rows, timers, position and the changelog's offset locally, in one batch.
 
-So local state is never ahead of Kafka, and what a reader of the outputs sees (``read_committed``) is what the changelog
-says. A crash between 4 and 5 leaves local state behind; the changelog's end brings it up to date. Any error in 2 to
-5, a time-out of which nobody knows the outcome included, is the lane's to settle: it discards engine and producer,
-starts a producer anew (which completes or aborts what is open), restores and seeks. Trying the same transaction again
-could send twice.
+So local state is never ahead of Kafka, and what a reader of the outputs sees (``read_committed``) is what the
+changelog says. A crash between 4 and 5 leaves local state behind; the changelog's end brings it up to date.
+Any error in 2 to 5, a time-out of which nobody knows the outcome included, is the lane's to settle: it
+discards engine and producer, starts a producer anew (which completes or aborts what is open), restores and
+seeks. Trying the same transaction again could send twice.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Committer:
         """Commit one work; when it returns, Kafka and the local state both have it.
 
         Raises:
-            Fenced: another owner has started.
+            FencedError: another owner has started.
             Exception: anything else; the outcome is not known.
         """
         changelog = list(work.changelog)

@@ -1,14 +1,14 @@
 """Transport and consumer: one message for each chunk, through the conductor to a plain agent.
 
-The consumer moves chunks and nothing else. What was read stands in each transaction, so Faust's bookkeeping of acks,
-gaps and offsets is not used; faults of Faust 0.15.3 that go with it:
+The consumer moves chunks and nothing else. What was read stands in each transaction, so Faust's bookkeeping
+of acks, gaps and offsets is not used; faults of Faust 0.15.3 that go with it:
 
 - ``_add_gap`` counts the message in flight as read, so an offset can be committed that was not processed.
 - On revocation offsets are dropped before the commit that should have sent them.
-- Committed offsets can be stale after a crash (aiokafka has no ``require_stable`` OffsetFetch): the position in the
-  state is the truth, and nothing seeks to what the group says.
-- ``_drain_messages`` starts four tasks for each message, drops those below an offset that it remembers from before a
-  seek, and after a fetch while the flow is stopped seeks everything to the group's offsets.
+- Committed offsets can be stale after a crash (aiokafka has no ``require_stable`` OffsetFetch): the position
+  in the state is the truth, and nothing seeks to what the group says.
+- ``_drain_messages`` starts four tasks for each message, drops those below an offset that it remembers from
+  before a seek, and after a fetch while the flow is stopped seeks everything to the group's offsets.
 - With no partition to fetch for it sleeps for a second.
 """
 
@@ -33,6 +33,7 @@ _POLL_S: Final = 0.1  # how long a partition that is resumed, or the news of a l
 class ChunkConsumer(driver.Consumer):
     """Faust's consumer, delivering chunks."""
 
+    app: Any  # a WorkerApp, which imports this
     _thread: ChunkThread
 
     def _new_consumer_thread(self) -> ChunkThread:
@@ -60,7 +61,7 @@ class ChunkConsumer(driver.Consumer):
                     return
                 raise
             for item in found:
-                if not self.flow_active:
+                if self.suspend_flow.is_set():
                     break
                 if isinstance(item, Chunk):
                     await self.wait_first(self.callback(self._message(item)), self.suspend_flow.wait())
@@ -68,16 +69,17 @@ class ChunkConsumer(driver.Consumer):
                     self.app.lanes.fetch_failed(item)
 
     def _message(self, chunk: Chunk) -> ConsumerMessage:
+        value: Any = chunk  # not bytes: the topic's codec leaves it alone
         tp = TP(chunk.topic, chunk.partition)
         return ConsumerMessage(
             chunk.topic,
             chunk.partition,
             max(chunk.end - 1, 0),
             0.0,
-            None,
+            0,
             [],
             None,
-            chunk,
+            value,
             None,
             0,
             0,
@@ -88,8 +90,8 @@ class ChunkConsumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Stop every lane between two transactions, then let Faust do its part.
 
-        Not only those of `revoked`: with eager rebalancing that is all of them, and the lanes of partitions that stay
-        start anew, which costs little when nothing was missed.
+        Not only those of `revoked`: with eager rebalancing that is all of them, and the lanes of partitions
+        that stay start anew, which costs little when nothing was missed.
         """
         await self.app.lanes.stop()
         await super().on_partitions_revoked(revoked)

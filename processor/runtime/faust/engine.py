@@ -97,8 +97,8 @@ class Engine(Protocol):
     def records(self, batch: Sequence[SourceRecord]) -> Iterator[Work]:
         """Advance by records in this order, yielding whenever something should be committed.
 
-        What is yielded is committed, in a transaction and then locally, before the generator goes on. The last
-        work covers the whole batch: its positions are behind the batch's last records.
+        What is yielded is committed, in a transaction and then locally, before the generator goes on. The
+        last work covers the whole batch: its positions are behind the batch's last records.
         """
         ...
 

@@ -3,14 +3,15 @@
 Faults designed around:
 
 - Faust 0.15.3 reads ``read_committed`` only under its own ``exactly_once``; here always.
-- aiokafka falls back to "earliest" or "latest" when a position is outside the log. With "none" it is an error, and the
-  partition's lane stops with it.
-- Seeks and fetches overlap: what was fetched before a seek can arrive after it. Each chunk says in which epoch (how many
-  seeks ago) it was fetched, and from which position to which. The position is read in this thread, with no await
-  after the fetch, so nothing can have moved it.
-- aiokafka steps over transaction markers and aborted records without a word: only the position tells. So a chunk
-  ends at the position, not behind its last record.
-- ``verify_event_path`` looks at the stream's offsets, which are not used here, and reports a stall that is none.
+- aiokafka falls back to "earliest" or "latest" when a position is outside the log. With "none" it is an
+  error, and the partition's lane stops with it.
+- Seeks and fetches overlap: what was fetched before a seek can arrive after it. Each chunk says in which
+  epoch (how many seeks ago) it was fetched, and from which position to which. The position is read in this
+  thread, with no await after the fetch, so nothing can have moved it.
+- aiokafka steps over transaction markers and aborted records without a word: only the position tells. So a
+  chunk ends at the position, not behind its last record.
+- ``verify_event_path`` looks at the stream's offsets, which are not used here, and reports a stall that is
+  none.
 - ``close`` runs the client's coroutines in the wrong thread's event loop.
 """
 
@@ -38,6 +39,7 @@ _FETCH_MIN_BYTES: Final = 1
 class ChunkThread(AIOKafkaConsumerThread):
     """Faust's consumer thread, fetching chunks."""
 
+    app: Any  # a WorkerApp, which imports this
     _times: FetchTimes
 
     def __post_init__(self) -> None:
@@ -68,13 +70,14 @@ class ChunkThread(AIOKafkaConsumerThread):
     async def fetch(self, active: set[TP], timeout_s: float) -> list[Chunk | BaseException]:
         """Return what was fetched of the active partitions, waiting at most `timeout_s` for it.
 
-        Among chunks there may be the error that a partition was answered with; its arguments name the partition.
+        Among chunks there may be the error that a partition was answered with; its arguments name the
+        partition.
         """
         return await self.call_thread(self._fetch, {TopicPartition(*tp) for tp in active}, timeout_s)  # type: ignore[no-any-return]
 
     async def _fetch(self, active: set[TopicPartition], timeout_s: float) -> list[Chunk | BaseException]:
         consumer = self._ensure_consumer()
-        fetcher, found = consumer._fetcher, []  # noqa: SLF001
+        fetcher = consumer._fetcher  # noqa: SLF001
         with fetcher._subscriptions.fetch_context():  # noqa: SLF001
             try:
                 drained = await fetcher.fetched_records(
@@ -85,6 +88,7 @@ class ChunkThread(AIOKafkaConsumerThread):
             except (OffsetOutOfRangeError, NoOffsetForPartitionError) as error:
                 return [error]
         assignment = self._assignment()
+        found: list[Chunk | BaseException] = []
         for tp in active if assignment is not None else ():
             chunk = self._chunk(assignment, tp, drained.get(tp, ()))
             if chunk is not None:

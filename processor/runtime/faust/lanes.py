@@ -5,13 +5,15 @@ A lane is one task. In this order it:
 1. starts the partition's producer, which fences every earlier owner;
 2. restores the state to the changelog's end;
 3. makes the engine, whose positions say where to go on, checks them against the logs, and seeks there;
-4. takes records in merged order, hands them to the engine, and commits each work that it yields, until told to stop.
+4. takes records in merged order, hands them to the engine, and commits each work that it yields, until told
+   to stop.
 
-Whatever fails in 4, an unknown outcome included, ends in 1 again: engine, buffers and producer are thrown away. Only
-three things end a lane for good: being told to stop, being fenced (the worker then joins the group anew), and a
-position that is not in the log (an operator has to decide).
+Whatever fails in 4, an unknown outcome included, ends in 1 again: engine, buffers and producer are thrown
+away. Only three things end a lane for good: being told to stop, being fenced (the worker then joins the group
+anew), and a position that is not in the log (an operator has to decide).
 
-A lane is never shared: the next owner of a partition number starts after the task of the one before has ended.
+A lane is never shared: the next owner of a partition number starts after the task of the one before has
+ended.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from faust.types import TP
 
 from processor.runtime.faust.commit import Committer
 from processor.runtime.faust.engine import Engine, EngineFactory, Work
-from processor.runtime.faust.errors import Fenced, PositionLost
+from processor.runtime.faust.errors import FencedError, PositionLostError
 from processor.runtime.faust.merge import Chunk, Merger
 from processor.runtime.faust.producers import PartitionProducer
 from processor.runtime.faust.restoring import restored
@@ -94,7 +96,7 @@ class Source(Protocol):
 class Lane:
     """The owner of one partition number; see the module."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what a partition is made of
+    def __init__(
         self,
         settings: WorkerSettings,
         partition: int,
@@ -160,12 +162,14 @@ class Lane:
     def _lose_chunk(self, chunk: Chunk, merger: Merger) -> None:
         """A chunk was lost on the way: begin anew, from what is committed."""
         self.counts.chunks_lost += 1
-        self._lost = KafkaError(f"{chunk.topic}: expected offset {merger.expected(chunk.topic)}, got {chunk.start}")
+        self._lost = KafkaError(
+            f"{chunk.topic}: expected offset {merger.expected(chunk.topic)}, got {chunk.start}"
+        )
         self._wake.set()
 
     def position_failed(self, topic: str) -> None:
         """The broker says that the position in a source topic is not in the log."""
-        self._lost = PositionLost(
+        self._lost = PositionLostError(
             f"{topic}-{self.partition}: the broker does not have the position any more: records were lost to "
             "retention, or the topic was made anew"
         )
@@ -179,18 +183,19 @@ class Lane:
             transactions = self.counts.transactions
             try:
                 await self._own()
-            except Fenced as error:
+            except FencedError as error:
                 self._now(LaneState.FENCED, str(error))
                 await self._source.rejoin()
                 return
-            except PositionLost as error:
+            except PositionLostError as error:
                 self._now(LaneState.LOST, str(error))
-                log.error("partition %d is stopped: %s", self.partition, error)
+                log.error("partition %d is stopped: %s", self.partition, error)  # noqa: TRY400 - it says all
                 return
             except (KafkaError, StateError, TimeoutError, OSError) as error:
                 self._now(LaneState.RETRYING, f"{type(error).__name__}: {error}")
             except Exception as error:
-                # Of the engine, or a bug: the partition starts anew from what is committed, as for any other error.
+                # Of the engine, or a bug: the partition starts anew from what is committed, as for any other
+                # error.
                 self._now(LaneState.RETRYING, type(error).__name__)
                 log.exception("partition %d: unexpected", self.partition)
             else:
@@ -239,15 +244,15 @@ class Lane:
         position = positions.get(tp.topic)
         if position is None:
             if committed is not None:
-                raise PositionLost(
-                    f"{tp.topic}-{tp.partition}: the group has read up to {committed}, but the changelog holds no "
-                    "position: was the changelog topic deleted? Put it back, or reset the group to begin anew"
+                raise PositionLostError(
+                    f"{tp.topic}-{tp.partition}: the group has read up to {committed}, but the changelog holds "
+                    "no position: was the changelog topic deleted? Put it back, or reset the group to begin anew"
                 )
             return first if self._settings.start == START_EARLIEST else end
         if not first <= position <= end:
-            raise PositionLost(
-                f"{tp.topic}-{tp.partition}: the position {position} is outside of the log, which holds {first} to "
-                f"{end}: records were lost to retention, or this is another cluster"
+            raise PositionLostError(
+                f"{tp.topic}-{tp.partition}: the position {position} is outside of the log, which holds {first} "
+                f"to {end}: records were lost to retention, or this is another cluster"
             )
         return position
 

@@ -4,15 +4,15 @@ The order is (append time, topic, offset), as Kafka Streams does it: a record is
 source topic of the partition has one buffered or is at its end, so that what is read first does not depend on
 which fetch was answered first. Within a topic the log's order holds, whatever its stamps say.
 
-**What is contiguous.** A :class:`Chunk` claims to hold every readable record from ``start`` up to ``end``. The
-merger knows which offset it expects next; a chunk that begins behind it means that one was lost on the way (Faust
-clears its queues in a rebalance), and is refused. A chunk that begins before it overlaps: Faust can deliver
-records twice around a seek. Their overlap is skipped, and that is what makes a chunk count once.
+**What is contiguous.** A :class:`Chunk` claims to hold every readable record from ``start`` up to ``end``.
+The merger knows which offset it expects next; a chunk that begins behind it means that one was lost on the
+way (Faust clears its queues in a rebalance), and is refused. A chunk that begins before it overlaps: Faust
+can deliver records twice around a seek. Their overlap is skipped, and that is what makes a chunk count once.
 
-**The log's end.** ``empty_at_ms`` of a chunk is the wall time at which a fetch was *sent* that found nothing at the
-high watermark ``end``. Nothing that is appended before that instant can appear later (but for clocks, which
-the grace covers), so when every topic of the partition has such an instant, their least is how far time has come.
-A frozen worker, a network cut or a backlog send no such fetches, and time stands still.
+**The log's end.** ``empty_at_ms`` of a chunk is the wall time at which a fetch was *sent* that found nothing
+at the high watermark ``end``. Nothing that is appended before that instant can appear later (but for clocks,
+which the grace covers), so when every topic of the partition has such an instant, their least is how far time
+has come. A frozen worker, a network cut or a backlog send no such fetches, and time stands still.
 """
 
 from __future__ import annotations

@@ -77,8 +77,8 @@ class Lanes:
         for partition, found in topics.items():
             if missing := set(self._settings.sources) - found:
                 raise RuntimeError(
-                    f"partition {partition} of {sorted(missing)} is not assigned with the other source topics: all "
-                    f"need {self._settings.partitions} partitions"
+                    f"partition {partition} of {sorted(missing)} is not assigned with the other source topics: "
+                    f"all need {self._settings.partitions} partitions"
                 )
         async with self._changing:
             await self._stop()
@@ -110,7 +110,7 @@ class Lanes:
             await asyncio.gather(*(lane.stop() for lane in lanes))
 
     def offer(self, chunk: Chunk) -> None:
-        """Hand a chunk to its lane; one of a partition that is not owned any more belongs to the next owner."""
+        """Hand a chunk to its lane; one of a partition not owned any more is the next owner's."""
         lane = self._lanes.get(chunk.partition)
         if lane is not None:
             lane.offer(chunk)
@@ -120,8 +120,8 @@ class Lanes:
         said = error.args[0] if error.args else None
         tps = list(said) if isinstance(said, dict) else [said]
         for tp in tps:
-            lane = self._lanes.get(getattr(tp, "partition", -1))
-            if lane is None:
+            lane = None if tp is None else self._lanes.get(tp.partition)
+            if lane is None or tp is None:
                 log.warning("an error of a partition that is not owned: %s", error)
                 continue
             self._app.consumer.pause_partitions({TP(tp.topic, tp.partition)})

@@ -1,8 +1,8 @@
 """One transactional producer for each partition: it fences earlier owners, and fails loudly.
 
-Started before recovery looks at the changelog's end: InitProducerId makes the broker complete or abort what an
-earlier owner of the partition left open, and refuse whatever it still sends. Only after that does the changelog
-have an end that stays.
+Started before recovery looks at the changelog's end: InitProducerId makes the broker complete or abort what
+an earlier owner of the partition left open, and refuse whatever it still sends. Only after that does the
+changelog have an end that stays.
 
 Faults designed around, of Faust 0.15.3:
 
@@ -11,8 +11,8 @@ Faults designed around, of Faust 0.15.3:
   ``create_batch``/``send_batch``, 3 microseconds a record.
 - Its own transactions (``exactly_once``) leave commands outside of them.
 
-And of aiokafka 0.14.0: :meth:`stop` flushes what is pending, which must not happen after an error and can wait
-for ever for a broker that is down; see :meth:`PartitionProducer.discard`.
+And of aiokafka 0.14.0: :meth:`stop` flushes what is pending, which must not happen after an error and can
+wait for ever for a broker that is down; see :meth:`PartitionProducer.discard`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from aiokafka.errors import InvalidProducerEpoch, InvalidProducerIdMapping, Prod
 
 from processor.codec.murmur2 import murmur2
 from processor.runtime.faust.engine import Output
-from processor.runtime.faust.errors import Fenced
+from processor.runtime.faust.errors import FencedError
 from processor.runtime.faust.settings import WorkerSettings
 
 __all__ = ["PartitionProducer", "packed"]
@@ -42,8 +42,8 @@ _Item = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes]]]
 class PartitionProducer:
     """The producer of one partition number: start, then any number of transactions, then discard.
 
-    Its methods raise :class:`Fenced` when another owner has started, KafkaError and TimeoutError otherwise; after
-    any of them it is of no more use than to be discarded.
+    Its methods raise :class:`FencedError` when another owner has started, KafkaError and TimeoutError
+    otherwise; after any of them it is of no more use than to be discarded.
     """
 
     def __init__(self, settings: WorkerSettings, partition: int) -> None:
@@ -119,8 +119,8 @@ class PartitionProducer:
     async def discard(self) -> None:
         """Let go of the producer, whatever state it is in, without sending anything more.
 
-        aiokafka's own ``stop`` flushes first, and then waits for tasks that retry until the broker answers. What is
-        still under way here belongs to a transaction that the next start aborts, or to none.
+        aiokafka's own ``stop`` flushes first, and then waits for tasks that retry until the broker answers.
+        What is still under way here belongs to a transaction that the next start aborts, or to none.
         """
         producer, self._producer = self._producer, None
         if producer is None:
@@ -167,7 +167,7 @@ def packed(producer: AIOKafkaProducer, items: Sequence[_Item]) -> Iterable[Any]:
 
 async def _all_of(sent: Sequence[tuple[Any, int]]) -> list[tuple[int, int]]:
     """Wait for every batch; the first error is raised, and no other is left unseen."""
-    results = await asyncio.gather(*(future for future, _ in sent), return_exceptions=True)
+    results: list[Any] = await asyncio.gather(*(future for future, _ in sent), return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result
@@ -190,4 +190,4 @@ def _explained() -> Any:
     try:
         yield
     except _FENCED as error:
-        raise Fenced("another worker has started this partition, or its transaction timed out") from error
+        raise FencedError("another worker owns this partition, or its transaction timed out") from error

@@ -1,17 +1,17 @@
 """Bringing one partition's state to the end of its changelog.
 
-Only after the partition's producer has started (see ``producers``): before that an earlier owner could still commit behind
-the end that was looked up here.
+Only after the partition's producer has started (see ``producers``): before that an earlier owner could still
+commit behind the end that was looked up here.
 
 Faults designed around:
 
-- Faust 0.15.3 takes the last *record's* offset for how far it is. A changelog that is written in transactions ends
-  with a marker, which is no record, so that recovery never ends. Here the consumer's position counts, which steps
-  over markers, aborted records and compacted ones.
+- Faust 0.15.3 takes the last *record's* offset for how far it is. A changelog that is written in transactions
+  ends with a marker, which is no record, so that recovery never ends. Here the consumer's position counts,
+  which steps over markers, aborted records and compacted ones.
 - Faust recovers record by record, 9,300/s; here a slice of a fetch is one write.
 - Faust recovers all partitions as one: none works until all are done. Here each partition has its own reader.
-- aiokafka 0.14.0 answers ``end_offsets`` of a ``read_committed`` consumer with the last stable offset. The end that
-  counts is the high watermark: were a transaction still open below it, the state would lack it.
+- aiokafka 0.14.0 answers ``end_offsets`` of a ``read_committed`` consumer with the last stable offset. The
+  end that counts is the high watermark: were a transaction still open below it, the state would lack it.
 """
 
 from __future__ import annotations
@@ -83,8 +83,13 @@ def _unprovable(settings: WorkerSettings, mark: tuple[int, int], first: int, end
     return ""
 
 
-async def _read(  # noqa: PLR0913, PLR0917 - one loop over what its caller has opened
-    settings: WorkerSettings, store: RocksStore, reader: AIOKafkaConsumer, tp: TopicPartition, start: int, end: int
+async def _read(
+    settings: WorkerSettings,
+    store: RocksStore,
+    reader: AIOKafkaConsumer,
+    tp: TopicPartition,
+    start: int,
+    end: int,
 ) -> int:
     """Apply records from `start` until the position is at `end`; return how many there were."""
     if start >= end:
@@ -103,7 +108,9 @@ async def _read(  # noqa: PLR0913, PLR0917 - one loop over what its caller has o
         if position > before:
             deadline = time.monotonic() + settings.request_timeout_s
         elif time.monotonic() > deadline:
-            raise TimeoutError(f"the changelog of partition {tp.partition} does not go on at offset {position} of {end}")
+            raise TimeoutError(
+                f"the changelog of partition {tp.partition} does not go on at offset {position} of {end}"
+            )
         if time.monotonic() - told > _PROGRESS_EVERY_S:
             told = time.monotonic()
             done = (position - start) / (end - start)

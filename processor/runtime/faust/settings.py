@@ -82,8 +82,8 @@ class WorkerSettings(msgspec.Struct, kw_only=True, frozen=True):
         restore_bytes_max: of one fetch of the changelog while restoring.
         restore_records_max: rows applied in one write while restoring; between two the event loop breathes.
         state_memory_bytes: block cache and write buffers of all databases together.
-        tombstone_retention_ms: ``delete.retention.ms`` of the changelog. Local state that was not brought up to
-            date for longer may miss deletions, so it is thrown away and restored whole.
+        tombstone_retention_ms: ``delete.retention.ms`` of the changelog. Local state that was not brought up
+            to date for longer may miss deletions, so it is thrown away and restored whole.
 
         now_ms: the wall clock, a callable so that tests decide what time it is.
         hook: called with the name of each step of a commit (see :data:`processor.runtime.faust.commit.STEPS`)

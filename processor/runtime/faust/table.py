@@ -1,13 +1,14 @@
 """The state of the partitions this worker owns: RocksDB databases, and the Faust table that stands for them.
 
-To Faust the table is what makes it create the changelog topic and assign its partitions beside the sources'. It is
-never read or written through Faust: a read would look in the wrong database outside of a stream, and a write would send to
-the changelog outside of the transaction.
+To Faust the table is what makes it create the changelog topic and assign its partitions beside the sources'.
+It is never read or written through Faust: a read would look in the wrong database outside of a stream, and a
+write would send to the changelog outside of the transaction.
 
 Faults of Faust 0.15.3 designed around here:
 
-- ``db.close()`` is commented out in its RocksDB store, so a partition that is revoked keeps its lock until the
-  garbage collector comes by. Databases are closed explicitly, and the next owner on this disk finds no lock.
+- ``db.close()`` is commented out in its RocksDB store, so a partition that is revoked keeps its lock until
+  the garbage collector comes by. Databases are closed explicitly, and the next owner on this disk finds no
+  lock.
 - Its block cache is 2 GiB for each partition's database. All databases here share one memory.
 - It persists the changelog offset after the data, in a second write. Here it is in the same batch.
 - The table's contents are served to anyone by its web server (``/table``), which is off.
@@ -58,8 +59,8 @@ class States:
         if store is None:
             if self._memory is None:
                 self._memory = RocksMemory(self._settings.state_memory_bytes)
-            # Not synced: after a crash of the machine the state may lack the latest writes, as a whole, and the
-            # changelog has them.
+            # Not synced: after a crash of the machine the state may lack the latest writes, as a whole, and
+            # the changelog has them.
             store = open_rocks(
                 self.path(partition), partitions=self._settings.partitions, sync=False, memory=self._memory
             )
@@ -99,17 +100,29 @@ class _TableStore(Store[bytes, bytes]):
 
     def reset_state(self) -> None:
         """Remove all local state (``faust reset``)."""
-        shutil.rmtree(self.app.settings.state, ignore_errors=True)
+        app: Any = self.app
+        shutil.rmtree(app.settings.state, ignore_errors=True)
 
     def apply_changelog_batch(self, batch: Any, to_key: Any, to_value: Any) -> NoReturn:
         """Never called: no changelog is read through Faust."""
         raise _untouchable()
 
-    async def backup_partition(self, tp: Any, flush: bool = True, purge: bool = False, keep: int = 1) -> NoReturn:  # noqa: FBT001, FBT002 - Faust's
+    async def backup_partition(
+        self,
+        tp: Any,
+        flush: bool = True,  # noqa: FBT001, FBT002 - Faust's signature
+        purge: bool = False,  # noqa: FBT001, FBT002
+        keep: int = 1,
+    ) -> NoReturn:
         """Never called: the changelog is the copy."""
         raise _untouchable()
 
-    def restore_backup(self, tp: Any, latest: bool = True, backup_id: int = 0) -> NoReturn:  # noqa: FBT001, FBT002 - Faust's
+    def restore_backup(
+        self,
+        tp: Any,
+        latest: bool = True,  # noqa: FBT001, FBT002 - Faust's signature
+        backup_id: int = 0,
+    ) -> NoReturn:
         """Never called, as above."""
         raise _untouchable()
 
@@ -130,10 +143,12 @@ class _TableStore(Store[bytes, bytes]):
 
 
 def _untouchable() -> TypeError:
-    return TypeError("the state is read and written by engines only: a write through Faust would leave the transaction")
+    return TypeError(
+        "the state is read and written by engines only: a write through Faust would leave the transaction"
+    )
 
 
-class StateTable(faust.Table):  # type: ignore[misc]
+class StateTable(faust.Table[bytes, bytes]):
     """The table of the app; see the module."""
 
     def _new_store_by_url(self, url: Any) -> _TableStore:

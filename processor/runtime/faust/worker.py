@@ -24,12 +24,12 @@ def run_worker(
     """Run until SIGTERM or SIGINT, in the main thread.
 
     A stop waits for the transactions under way. The membership is kept, so that a restart under the same name
-    within the session time-out gets its partitions back without moving any; with `leave` it is given up at once, for
-    a worker that will not come back.
+    within the session time-out gets its partitions back without moving any; with `leave` it is given up at
+    once, for a worker that will not come back.
 
     Raises:
-        StateInUse: another process runs on the state folder.
-        FencedInstance: another worker has taken the name.
+        StateInUseError: another process runs on the state folder.
+        FencedInstanceError: another worker has taken the name.
         Exception: what made the app crash.
     """
     loop = asyncio.new_event_loop()

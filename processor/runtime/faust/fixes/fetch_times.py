@@ -1,13 +1,14 @@
 """When a fetch was sent, and whether it found the log's end: aiokafka 0.14.0 keeps neither.
 
-Its ``Fetcher._proc_fetch_request`` notes the time when an answer *arrives* (``tp_state.timestamp``) and the high
-watermark of the latest answer (``tp_state.highwater``), but not which offset was asked for, nor when. An answer
-that was held back for a minute by the network says nothing of that minute.
+Its ``Fetcher._proc_fetch_request`` notes the time when an answer *arrives* (``tp_state.timestamp``) and the
+high watermark of the latest answer (``tp_state.highwater``), but not which offset was asked for, nor when. An
+answer that was held back for a minute by the network says nothing of that minute.
 
-The fetcher sends through ``self._client.send(node, request)`` and nothing else does so with a ``FetchRequest``. So its
-client is wrapped: the wall clock is read before each such call, and of the answer every partition is kept whose
-high watermark is the offset that was asked for: there was nothing to fetch, not even what is above the last stable
-offset. (The high watermark of a follower may lag; this consumer sets no ``client_rack``, so leaders answer.)
+The fetcher sends through ``self._client.send(node, request)`` and nothing else does so with a
+``FetchRequest``. So its client is wrapped: the wall clock is read before each such call, and of the answer
+every partition is kept whose high watermark is the offset that was asked for: there was nothing to fetch, not
+even what is above the last stable offset. (The high watermark of a follower may lag; this consumer sets no
+``client_rack``, so leaders answer.)
 
 Everything here runs in the consumer's thread and event loop.
 """
@@ -34,7 +35,9 @@ class FetchTimes:
     def answered(self, request: Any, response: Any, sent_ms: int) -> None:
         """Keep what an answer says of the ends of the logs it was asked for."""
         asked = {
-            (topic, partition): offset for topic, partitions in request.topics for partition, offset, _ in partitions
+            (topic, partition): offset
+            for topic, partitions in request.topics
+            for partition, offset, _ in partitions
         }
         for topic, partitions in response.topics:
             for partition, error, high_watermark, *_ in partitions:

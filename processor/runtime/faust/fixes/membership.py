@@ -1,11 +1,11 @@
 """Static membership as KIP-345 means it: aiokafka 0.14.0 joins with a fixed name but does not go on with it.
 
-- Its heartbeats leave the name out (version 1), so the broker cannot tell a member that was replaced by another
-  process under the same name from one that merely expired. It answers UNKNOWN_MEMBER_ID to both; the replaced one joins
-  again and throws its successor out, which joins again, for ever. With the name (version 3) it is
-  FENCED_INSTANCE_ID, and the replaced one stops.
-- ``close`` never leaves the group when there is a name, which is right for a restart and wrong for a worker that will not
-  come back: its partitions would wait for the session to expire.
+- Its heartbeats leave the name out (version 1), so the broker cannot tell a member that was replaced by
+  another process under the same name from one that merely expired. It answers UNKNOWN_MEMBER_ID to both; the
+  replaced one joins again and throws its successor out, which joins again, for ever. With the name (version
+  3) it is FENCED_INSTANCE_ID, and the replaced one stops.
+- ``close`` never leaves the group when there is a name, which is right for a restart and wrong for a worker
+  that will not come back: its partitions would wait for the session to expire.
 - An error of the group that it does not know (FENCED_INSTANCE_ID in JoinGroup) is wrapped into a text.
 """
 
@@ -26,11 +26,11 @@ log = logging.getLogger(__name__)
 FENCED_INSTANCE_ID: Final = 82
 
 
-class _HeartbeatResponse_v3(HeartbeatResponse_v1):  # noqa: N801 - named as aiokafka names its own
+class _HeartbeatResponse_v3(HeartbeatResponse_v1):  # type: ignore[misc]  # noqa: N801 - as aiokafka's
     API_VERSION = 3
 
 
-class _HeartbeatRequest_v3(RequestStruct):  # noqa: N801
+class _HeartbeatRequest_v3(RequestStruct):  # type: ignore[misc]  # noqa: N801
     API_KEY = 12
     API_VERSION = 3
     RESPONSE_TYPE = _HeartbeatResponse_v3
@@ -42,7 +42,7 @@ class _HeartbeatRequest_v3(RequestStruct):  # noqa: N801
     )
 
 
-class _Heartbeat(Request[_HeartbeatRequest_v3]):
+class _Heartbeat(Request[_HeartbeatRequest_v3]):  # type: ignore[misc]
     API_KEY = 12
 
     def __init__(self, *fields: Any) -> None:

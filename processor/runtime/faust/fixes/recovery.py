@@ -3,14 +3,15 @@
 Faults of Faust 0.15.3's ``Recovery`` that this goes around, by not reading changelogs at all:
 
 - All partitions are one recovery: none works before the last one is restored.
-- It counts records, not transaction markers, so a changelog written in transactions never seems to be restored.
+- It counts records, not transaction markers, so a changelog written in transactions never seems to be
+  restored.
 - An event of a partition that is neither active nor standby is applied to the table of the event before.
 - Waiting for the changelog's end takes up to five seconds after it was reached.
 - ``TableManager.on_start`` sleeps for a second.
 
-What is left of a recovery here is what the rest of Faust waits for: the signals, the flow, the fetcher. The partitions
-themselves start in ``start``: they fence, restore, seek and resume one by one, and nothing is fetched for
-one before it asks. No standbys: a standby's database would be written by a second owner.
+What is left of a recovery here is what the rest of Faust waits for: the signals, the flow, the fetcher. The
+partitions themselves start in ``start``: they fence, restore, seek and resume one by one, and nothing is
+fetched for one before it asks. No standbys: a standby's database would be written by a second owner.
 """
 
 from __future__ import annotations
