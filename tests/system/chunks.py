@@ -239,6 +239,11 @@ class Application:
         }, self.logs()
 
 
+def fault(step: str, nth: int, action: str = "kill") -> dict[str, Any]:
+    """For the option ``faults`` of a worker: see :func:`tests.system.counting.fault_hook`."""
+    return {"step": step, "nth": nth, "action": action}
+
+
 class Worker:
     """A worker process."""
 

@@ -185,17 +185,22 @@ class CountingEngine:
             yield CountingWork(self, commands)
 
 
-def crash_hook(step: str, nth: int) -> Any:
-    """Return a hook that kills this process at the nth time that `step` is done."""
-    assert step in STEPS
-    seen = 0
+def fault_hook(faults: Sequence[dict[str, Any]]) -> Any:
+    """Return a hook that lets things go wrong.
 
-    def hook(name: str, partition: int) -> None:
-        nonlocal seen
-        if name == step:
-            seen += 1
-            if seen == nth:
-                os.kill(os.getpid(), signal.SIGKILL)
+    Each fault has a ``step``, a number ``nth`` (at which time of that step, over all partitions) and an
+    ``action``: "kill" and "stop" send this process SIGKILL and SIGSTOP, "raise" is a time-out.
+    """
+    assert all(fault["step"] in STEPS for fault in faults)
+    seen = dict.fromkeys(STEPS, 0)
+
+    def hook(step: str, partition: int) -> None:
+        seen[step] += 1
+        for fault in faults:
+            if fault["step"] == step and fault["nth"] == seen[step]:
+                if fault["action"] == "raise":
+                    raise TimeoutError("planted")
+                os.kill(os.getpid(), {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}[fault["action"]])
 
     return hook
 
@@ -206,8 +211,8 @@ def main(path: str) -> None:
     timer_ms = config.pop("timer_ms", 0)
     leave, loglevel = config.pop("leave", False), config.pop("loglevel", "INFO")
     mutation = config.pop("mutation", "")
-    if crash := config.pop("crash", None):
-        config["hook"] = crash_hook(crash["step"], crash["nth"])
+    if faults := config.pop("faults", None):
+        config["hook"] = fault_hook(faults)
     config["sources"] = tuple(config["sources"])
     settings = WorkerSettings(**{**config, "state": Path(config["state"])})
     if mutation:

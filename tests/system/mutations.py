@@ -122,6 +122,10 @@ def markers_not_counted() -> None:
     class Reader(AIOKafkaConsumer):  # type: ignore[misc]
         seen = -1
 
+        def seek(self, tp: Any, offset: int) -> None:
+            self.seen = offset
+            super().seek(tp, offset)
+
         async def getmany(self, *tps: Any, **options: Any) -> Any:
             found = await super().getmany(*tps, **options)
             for records in found.values():

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from processor.runtime.faust.commit import STEPS
-from tests.system.chunks import Application
+from tests.system.chunks import Application, fault
 
 
 def test_kill_nine_under_load(chunk_application):
@@ -35,11 +35,25 @@ def test_killed_between_every_two_steps(chunk_application):
     app: Application = chunk_application()
     app.publish(60_000)
     for number, step in enumerate(STEPS):
-        worker = app.worker(crash={"step": step, "nth": 2 + number % 3}, chunk_records_max=500)
+        worker = app.worker(faults=[fault(step, 2 + number % 3)], chunk_records_max=500)
         assert worker.process.wait(30) == -signal.SIGKILL, worker.log.read_text()
     last = app.worker()
     app.wait_processed(app.sent)
     assert last.stop() == 0
+    app.assert_right(60_000)
+
+
+def test_a_time_out_after_every_step(chunk_application):
+    """The outcome is not known to the worker; in truth the transaction is open, or committed."""
+    app: Application = chunk_application()
+    app.publish(60_000)
+    faults = [
+        fault(step, 3 + 4 * number + turn, "raise") for number, step in enumerate(STEPS) for turn in (0, 30)
+    ]
+    worker = app.worker(faults=faults, chunk_records_max=500)
+    app.wait_processed(app.sent)
+    worker.wait_for("starts anew", times=len(faults))
+    assert worker.stop() == 0
     app.assert_right(60_000)
 
 

@@ -53,8 +53,8 @@ class WorkerApp(faust.App):
     def on_fenced_instance(self) -> None:
         """Another worker has taken this one's name: stop, and say so."""
         error = FencedInstanceError(
-            f"another worker has joined the group {self.settings.app} under the name {self.settings.name}, so this "
-            "one stops: give every worker a name of its own"
+            f"another worker has joined the group {self.settings.app} under the name {self.settings.name}, "
+            "so this one stops: give every worker a name of its own"
         )
         log.error("%s", error)
         self.add_future(self.crash(error))
@@ -85,8 +85,8 @@ def lock_state(settings: WorkerSettings) -> int:
     except OSError as error:
         os.close(descriptor)
         raise StateInUseError(
-            f"a worker runs on the state in {settings.state} already: stop that one, or give this one another "
-            "name and another state folder"
+            f"a worker runs on the state in {settings.state} already: stop that one, or give this one "
+            "another name and another state folder"
         ) from error
     return descriptor
 

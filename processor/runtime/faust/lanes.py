@@ -245,14 +245,15 @@ class Lane:
         if position is None:
             if committed is not None:
                 raise PositionLostError(
-                    f"{tp.topic}-{tp.partition}: the group has read up to {committed}, but the changelog holds "
-                    "no position: was the changelog topic deleted? Put it back, or reset the group to begin anew"
+                    f"{tp.topic}-{tp.partition}: the group has read up to {committed}, but the changelog "
+                    "holds no position: was the changelog topic deleted? Put it back, or reset the group to "
+                    "begin anew"
                 )
             return first if self._settings.start == START_EARLIEST else end
         if not first <= position <= end:
             raise PositionLostError(
-                f"{tp.topic}-{tp.partition}: the position {position} is outside of the log, which holds {first} "
-                f"to {end}: records were lost to retention, or this is another cluster"
+                f"{tp.topic}-{tp.partition}: the position {position} is outside of the log, which holds "
+                f"{first} to {end}: records were lost to retention, or this is another cluster"
             )
         return position
 

@@ -77,8 +77,8 @@ class Lanes:
         for partition, found in topics.items():
             if missing := set(self._settings.sources) - found:
                 raise RuntimeError(
-                    f"partition {partition} of {sorted(missing)} is not assigned with the other source topics: "
-                    f"all need {self._settings.partitions} partitions"
+                    f"partition {partition} of {sorted(missing)} is not assigned with the other source "
+                    f"topics: all need {self._settings.partitions} partitions"
                 )
         async with self._changing:
             await self._stop()
