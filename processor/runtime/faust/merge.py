@@ -133,8 +133,7 @@ class Merger:
     def take(self, limit: int, now_ms: int) -> Sequence[SourceRecord]:
         """Take at most `limit` records in order; none when there is none that may be taken yet."""
         if len(self._sources) == 1:
-            (source,) = self._sources.values()
-            return source.pop(limit, None) if source.count else []
+            return self._take_of_one(limit)
         taken: list[SourceRecord] = []
         while len(taken) < limit:
             ready = sorted((s for s in self._sources.values() if s.count), key=_Source.key)
@@ -142,6 +141,16 @@ class Merger:
                 break
             before = ready[1].key() if len(ready) > 1 else None
             taken += ready[0].pop(limit - len(taken), before)
+        return taken
+
+    def _take_of_one(self, limit: int) -> Sequence[SourceRecord]:
+        (source,) = self._sources.values()
+        taken: list[SourceRecord] = []
+        while source.count and len(taken) < limit:
+            found = source.pop(limit - len(taken), None)
+            if not taken and len(found) == limit:
+                return found  # the usual case under load, without a copy
+            taken += found
         return taken
 
     def watermark_ms(self, now_ms: int) -> int | None:
