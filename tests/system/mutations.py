@@ -6,18 +6,26 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import Callable
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from processor.runtime.faust import commit, fetching, lanes, producers, restoring, settings
-from processor.runtime.faust.fixes import fetch_times
+from processor.runtime.faust.commit import Committer
+from processor.runtime.faust.fetching import ChunkThread
+from processor.runtime.faust.fixes.fetch_times import FetchTimes
+from processor.runtime.faust.producers import PartitionProducer
+from processor.runtime.faust.settings import WorkerSettings
 from processor.store import changelog
 
 __all__ = ["MUTATIONS"]
+
+# Modules whose names are planted over; to a type checker they are not for others to write.
+lanes: Any = importlib.import_module("processor.runtime.faust.lanes")
+restoring: Any = importlib.import_module("processor.runtime.faust.restoring")
 
 MUTATIONS: dict[str, Callable[[], None]] = {}
 
@@ -44,7 +52,7 @@ def written_before_the_commit() -> None:
         await self._producer.commit(self._offsets(work))
         self._done("committed")
 
-    commit.Committer.commit = commit_  # type: ignore[method-assign]
+    Committer.commit = commit_  # type: ignore[method-assign]
 
 
 @_mutation
@@ -58,7 +66,7 @@ def outputs_outside_of_the_transaction() -> None:
             await plain.send(output.topic, output.value, key=output.key, partition=output.partition)
         await plain.stop()
 
-    producers.PartitionProducer.produce = produce  # type: ignore[method-assign]
+    PartitionProducer.produce = produce  # type: ignore[method-assign]
 
 
 @_mutation
@@ -69,7 +77,7 @@ def position_from_the_group() -> None:
         first, _, committed = bounds
         return int(first if committed is None else committed)
 
-    lanes.Lane._position = position  # type: ignore[method-assign]
+    lanes.Lane._position = position
 
 
 @_mutation
@@ -81,13 +89,13 @@ def begins_at_earliest_when_lost() -> None:
         wanted = positions.get(tp.topic, first)
         return int(wanted if first <= wanted <= end else first)
 
-    lanes.Lane._position = position  # type: ignore[method-assign]
+    lanes.Lane._position = position
 
 
 @_mutation
 def fenced_after_the_restore() -> None:
     """The changelog's end is looked up while an earlier owner can still commit behind it."""
-    start, restored = producers.PartitionProducer.start, lanes.restored
+    start, restored = PartitionProducer.start, lanes.restored
 
     async def late_start(self: Any) -> None:
         late.append(self)
@@ -101,8 +109,8 @@ def fenced_after_the_restore() -> None:
         return found
 
     late: list[Any] = []
-    producers.PartitionProducer.start = late_start  # type: ignore[method-assign]
-    lanes.restored = restored_first  # type: ignore[assignment]
+    PartitionProducer.start = late_start  # type: ignore[method-assign]
+    lanes.restored = restored_first
 
 
 @_mutation
@@ -112,7 +120,7 @@ def nobody_is_fenced() -> None:
     def transactional_id(self: Any, partition: int) -> str:
         return f"{self.app}-{self.name}-{partition}"
 
-    settings.WorkerSettings.transactional_id = transactional_id  # type: ignore[method-assign]
+    WorkerSettings.transactional_id = transactional_id  # type: ignore[method-assign]
 
 
 @_mutation
@@ -152,14 +160,14 @@ def restores_what_was_aborted() -> None:
 @_mutation
 def reads_what_was_aborted() -> None:
     """The sources are read without read_committed."""
-    create = fetching.ChunkThread._create_worker_consumer
+    create = ChunkThread._create_worker_consumer
 
     def uncommitted(self: Any, transport: Any) -> Any:
         consumer = create(self, transport)
         consumer._isolation_level = "read_uncommitted"
         return consumer
 
-    fetching.ChunkThread._create_worker_consumer = uncommitted  # type: ignore[method-assign]
+    ChunkThread._create_worker_consumer = uncommitted  # type: ignore[method-assign]
 
 
 @_mutation
@@ -169,9 +177,9 @@ def the_end_is_the_last_stable_offset() -> None:
     def answered(self: Any, request: Any, response: Any, sent_ms: int) -> None:
         for topic, partitions in response.topics:
             for partition, _, _, stable, *_ in partitions:
-                self.ends[fetch_times.TopicPartition(topic, partition)] = (stable, sent_ms)
+                self.ends[TopicPartition(topic, partition)] = (stable, sent_ms)
 
-    fetch_times.FetchTimes.answered = answered  # type: ignore[method-assign]
+    FetchTimes.answered = answered  # type: ignore[method-assign]
 
 
 @_mutation
@@ -181,13 +189,13 @@ def timers_not_rebuilt() -> None:
     def rows_only(store: Any, number: int, records: Any, mark: bytes) -> None:
         changelog.restore(store, number, records, mark, lambda _: 0)
 
-    restoring.restore = rows_only  # type: ignore[assignment]
+    restoring.restore = rows_only
 
 
 @_mutation
 def the_transaction_is_tried_again() -> None:
     """After an unknown outcome the same work is sent again."""
-    once = commit.Committer.commit
+    once = Committer.commit
 
     async def twice(self: Any, work: Any) -> None:
         while True:
@@ -202,7 +210,7 @@ def the_transaction_is_tried_again() -> None:
             else:
                 return
 
-    commit.Committer.commit = twice  # type: ignore[method-assign]
+    Committer.commit = twice  # type: ignore[method-assign]
 
 
 @_mutation
@@ -216,4 +224,4 @@ def restarts_without_a_restore() -> None:
             seen[partition] = await restored(settings_, states, partition)
         return seen[partition]
 
-    lanes.restored = once  # type: ignore[assignment]
+    lanes.restored = once

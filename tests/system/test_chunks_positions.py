@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import shutil
 import time
+from typing import Any
 
+import confluent_kafka.admin
 import pytest
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import (
-    AdminClient,
-    AlterConfigOpType,  # type: ignore[attr-defined]
-    ConfigEntry,  # type: ignore[attr-defined]
-    ConfigResource,  # type: ignore[attr-defined]
-)
+from confluent_kafka.admin import AdminClient
 
 from processor.store import Changes, open_rocks
 from processor.store.changelog import encode_mark, mark_of, stamp
 from tests.system.chunks import Application
+
+kafka_admin: Any = confluent_kafka.admin  # its stubs do not say that it exports what settings need
 
 
 def admin_of(app: Application) -> AdminClient:
@@ -26,8 +25,12 @@ def admin_of(app: Application) -> AdminClient:
 def delete_below(app: Application, topic: str, offset: int) -> None:
     admin = admin_of(app)
     # Kafka deletes no records of a topic that is only compacted.
-    entry = ConfigEntry("cleanup.policy", "delete", incremental_operation=AlterConfigOpType.SET)
-    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
+    entry = kafka_admin.ConfigEntry(
+        "cleanup.policy", "delete", incremental_operation=kafka_admin.AlterConfigOpType.SET
+    )
+    resource = kafka_admin.ConfigResource(
+        kafka_admin.ConfigResource.Type.TOPIC, topic, incremental_configs=[entry]
+    )
     for changed in admin.incremental_alter_configs([resource]).values():
         changed.result(20)
     wanted = [TopicPartition(topic, number, offset) for number in range(app.partitions)]
