@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from mypy_extensions import mypyc_attr
 
-from processor.core.sections import Enrollment, Memory, Profile, Score, Series, Timer
+from processor.core.sections import Enrollment, Head, Memory, Profile, Score, Series, Timer
 
 __all__ = [
     "CONSENTS_MAX",
@@ -21,7 +21,7 @@ __all__ = [
     "SERIES_TIMES_MAX",
     "Row",
     "RowVersionError",
-    "due_of",
+    "due_ms_of",
 ]
 
 ROW_VERSION: Final = 1
@@ -61,6 +61,7 @@ _TIMERS: Final = 15
 _FIELDS: Final = 16
 
 _encode = msgspec.msgpack.Encoder().encode
+_decode_head = msgspec.msgpack.Decoder(Head).decode
 _decode_stored = msgspec.msgpack.Decoder(list[Any]).decode
 _decode_profile = msgspec.msgpack.Decoder(Profile).decode
 _decode_history = msgspec.msgpack.Decoder(dict[str, Series]).decode
@@ -75,18 +76,20 @@ _EMPTY_PROFILE = _encode(Profile({}, {}, {}))
 _EMPTY_MEMORY = _encode(Memory({}, []))
 
 
-def due_of(data: bytes) -> int:
-    """The earliest due instant (ms, 0: none) of a stored row, for an index of timers that is made anew."""
-    stored = _decode_stored(data)
-    _check_version(stored)
-    due_ms: int = stored[_DUE]
-    return due_ms
+def due_ms_of(data: bytes) -> int:
+    """Return the earliest timer (ms, 0: none) of a stored row, without decoding the row.
+
+    Raises:
+        RowVersionError: the row is of a version this code does not know.
+    """
+    head = _decode_head(data)
+    if head.version != ROW_VERSION:
+        raise _unknown_version(head.version)
+    return head.due_ms
 
 
-def _check_version(stored: list[Any]) -> None:
-    if stored[_VERSION] != ROW_VERSION or len(stored) != _FIELDS:
-        msg = f"row version {stored[_VERSION]} is not {ROW_VERSION}: migrate the state before running"
-        raise RowVersionError(msg)
+def _unknown_version(version: Any) -> RowVersionError:
+    return RowVersionError(f"row version {version} is not {ROW_VERSION}: migrate the state before running")
 
 
 @mypyc_attr(acyclic=True, free_list_len=1)
@@ -197,7 +200,7 @@ class Row:
         """Read a stored row. Raises :class:`RowVersionError` for a version this code does not know."""
         stored: list[Any] = _decode_stored(data)
         if stored[_VERSION] != ROW_VERSION or len(stored) != _FIELDS:
-            _check_version(stored)
+            raise _unknown_version(stored[_VERSION])
         return Row(stored)
 
     def encode(self) -> bytes:

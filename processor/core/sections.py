@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Enrollment", "Memory", "Past", "Profile", "Score", "Sent", "Series", "Timer", "Track"]
+__all__ = ["Enrollment", "Head", "Memory", "Past", "Profile", "Score", "Sent", "Series", "Timer", "Track"]
 
 
 class Series(msgspec.Struct, array_like=True, gc=False):
@@ -112,3 +112,12 @@ class Timer(msgspec.Struct, array_like=True, gc=False):
     due_ms: int
     kind: str
     name: str
+
+
+class Head(msgspec.Struct, array_like=True, gc=False):
+    """The first fields of a stored row; what follows them is stepped over."""
+
+    version: int
+    clock_ms: int
+    active_ms: int
+    due_ms: int

@@ -85,7 +85,8 @@ class Driver:
         numbers = range(partitions) if owned is None else owned
         self.topology = topology
         self.partitions = [Partition(number, store.partition(number)) for number in numbers]
-        self.popped_ms = 0  # the latest instant at which a timer was taken out of the index
+        self.popped: tuple[int, str] = (0, "")  # the timer taken out of the index last: due in ms, contact
+        self.acted = 0  # inputs of any kind that were applied, so that a shell sees whether there were any
         self._count = partitions
         self._homes = {partition.number: partition for partition in self.partitions}
         self._outgoing: list[tuple[int, Message]] = []
@@ -173,7 +174,7 @@ class Driver:
                 due_ms, contact = timer
                 held = partition.held(contact)
                 if held is not None and held.due() == due_ms:
-                    self.popped_ms = due_ms
+                    self.popped = timer
                     self._apply(partition, Due(contact, due_ms))
                     self._deliver()
                     if self._is_full(partition):
@@ -210,6 +211,7 @@ class Driver:
     def _apply(self, partition: Partition, item: Event | Due | Sweep | Message) -> None:
         """Advance one contact by one input; on an exception everything is as before, and it is recorded."""
         contact = item.contact_id
+        self.acted += 1
         held = partition.held(contact)
         if held is None:
             if isinstance(item, Due | Sweep):
@@ -272,6 +274,7 @@ class Driver:
                 self._put(output)
 
     def _keep_shared(self, partition: Partition) -> None:
+        self.acted += 1
         partition.shared_data = partition.shared.encode()
         partition.shared_changed = True
         partition.sweep_ms = next_sweep_ms(partition.shared)

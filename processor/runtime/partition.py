@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from processor.core.rows import Row, due_of
+from processor.core.rows import Row, due_ms_of
 from processor.core.shared import Shared
 from processor.core.sweeps import next_sweep_ms
 from processor.core.turn import NEVER_MS
@@ -48,7 +48,7 @@ class Held:
     def due(self) -> int:
         """The row's earliest due instant, 0 for none."""
         if self.due_ms < 0 and self.data is not None:
-            self.due_ms = self.indexed_ms = due_of(self.data)
+            self.due_ms = self.indexed_ms = due_ms_of(self.data)
         return self.due_ms
 
 

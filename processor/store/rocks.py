@@ -10,13 +10,12 @@ A key is a kind, the partition (2 bytes, big-endian), and the rest:
     s     yes                                     the shared row
     w     yes                                     due ms (8 bytes): the index has no entry below it
     p                                             the position of the latest commit, opaque
+    c                                             how far the changelog is in here: see ``changelog``
     m                                             what the state is: format, row version, partitions, topology
     ====  =========  ===========================  =======================================================
 
 A timer that was fired leaves a tombstone until compaction, and a seek from the start would step over all of
 them. So every seek starts at ``w``, and the tombstones below it are dropped by one range now and then.
-
-Memory is bounded by :class:`RocksMemory`, whatever the number of rows.
 """
 
 from __future__ import annotations
@@ -228,15 +227,25 @@ class RocksStore:
         """See :class:`processor.store.base.Store`."""
         return self.read(b"p")
 
-    def commit(self, changes: Mapping[int, Changes], position: bytes) -> None:
+    def commit(self, changes: Mapping[int, Changes], position: bytes, changelog: bytes | None = None) -> None:
         """See :class:`processor.store.base.Store`. With `sync` it returns when the disk has it."""
         batch = WriteBatch(raw_mode=True)
         for number, changed in changes.items():
             self.partition(number).stage(batch, changed)
         batch.put(b"p", position)
-        self.guard(lambda: self._open().write(batch, self._write))
+        if changelog is not None:
+            batch.put(b"c", changelog)
+        self.write(batch)
         for number, changed in changes.items():
             self.partition(number).written(changed)
+
+    def write(self, batch: WriteBatch) -> None:
+        """Write a batch. Whoever changes the timer index by it calls :meth:`forget`."""
+        self.guard(lambda: self._open().write(batch, self._write))
+
+    def forget(self) -> None:
+        """Drop what is remembered of partitions; those handed out before must not be used any more."""
+        self._partitions = {}
 
     def adopt(self, topology: str) -> None:
         """Record the digest of the topology that works on this state from now on."""

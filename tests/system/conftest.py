@@ -19,7 +19,10 @@ from confluent_kafka.cimpl import NewTopic
 
 from processor.runtime.broker.errors import BrokerError
 from processor.runtime.broker.kafka import LocalKafka
+from tests.system.chunks import chunk_application
 from tests.system.shared import NO_BROKER, held
+
+__all__ = ["chunk_application"]
 
 
 class SharedKafka(NamedTuple):

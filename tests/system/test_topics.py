@@ -123,7 +123,7 @@ def test_who_logs_in_and_encrypts_is_let_in(kafka, tmp_path):
 
 @pytest.mark.parametrize("kind", ["scram", "tls"])
 async def test_aiokafka_takes_the_same_settings(kafka, kind):
-    from aiokafka.admin import AIOKafkaAdminClient  # type: ignore[import-untyped]
+    from aiokafka.admin import AIOKafkaAdminClient
 
     if kind == "scram":
         settings = KafkaSettings(

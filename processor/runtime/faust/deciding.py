@@ -1,0 +1,321 @@
+"""The engine of the worker: records of a partition through the driver, what it decides into transactions.
+
+For each record, in merged order: the watermark moves to its append time less the grace, what it passed acts,
+then the record is applied. Where that is more than one transaction should hold, the work so far is yielded
+first, with the positions before the record: how works are cut decides nothing, because the driver is the one
+that files are run with.
+
+Every work also says on the clock topic how far the partition had come. A record that cannot be taken becomes a
+dead letter in the same transaction; one that lies in another partition than its contact is forwarded in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+from processor.codec.events import Refusal
+from processor.codec.murmur2 import partition_of
+from processor.codec.outputs import DeadLetter
+from processor.codec.records import Clock, Decoder, Encoder
+from processor.codec.registry import SchemaSource
+from processor.codec.wire import EventDecoder, SchemaNeeded
+from processor.core.events import Event, Message
+from processor.core.model import Topology
+from processor.core.schema import validate
+from processor.core.topics import TopicNames
+from processor.runtime.driver import Driver, Failure, Taken
+from processor.runtime.faust.engine import (
+    POSITION_KEY,
+    ROW_PREFIX,
+    SHARED_KEY,
+    Output,
+    SourceRecord,
+    decode_positions,
+    encode_positions,
+)
+from processor.runtime.letters import letter_of_internal, refusal_of
+from processor.store import RocksStore
+from processor.store.base import Changes
+from processor.store.changelog import encode_mark
+
+__all__ = ["ROWS_HELD_MAX", "Deciding", "Decision", "Deployed", "Tally"]
+
+ROWS_HELD_MAX: Final = 4_000  # of one work: a chunk's records and as many timers that they passed
+
+_FAULT: Final = "the processor failed on it, which is a fault of the processor: please report {}"
+
+
+class Deployed:
+    """What all partitions of a worker share: the topology, its topics, and how values are read and written."""
+
+    def __init__(
+        self, topology: Topology, names: TopicNames, source: SchemaSource, encoders: Mapping[str, Encoder]
+    ) -> None:
+        self.topology = topology
+        self.names = names
+        self.events = EventDecoder(source)
+        self.messages = Decoder("message", source)
+        self.encoders = encoders
+        self.commands = {
+            channel: (topic, encoders[topic].encode) for channel, topic in names.commands.items()
+        }
+        self.encode_decision = encoders[names.decisions].encode
+        self.encode_clock = encoders[names.clock].encode
+        self.encode_letter = encoders[names.dead_letters].encode
+        self.encode_message = encoders[names.internal].encode
+
+
+class Tally:
+    """What a partition's engine has counted since the worker started, for metrics. Labels are bounded."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, int] = {}  # by type of the topology
+        self.dead: dict[str, int] = {}  # by reason
+        self.commands: dict[tuple[str, str], int] = {}  # by channel and program
+        self.decisions: dict[str, int] = {}  # by kind
+        self.suppressed: dict[str, int] = {}  # by rule
+        self.forwarded = 0
+        self.misplaced_keys = 0
+        self.watermark_ms = 0
+
+
+class Decision:
+    """One work; see :class:`processor.runtime.faust.engine.Work`."""
+
+    def __init__(
+        self,
+        engine: Deciding,
+        produce: list[Output],
+        changes: Changes,
+        positions: Mapping[str, int],
+    ) -> None:
+        self.produce = produce
+        self.positions = positions
+        self._engine = engine
+        self._changes = changes
+        self._position = encode_positions(positions)
+        self.changelog: list[tuple[bytes, bytes | None]] = [
+            (ROW_PREFIX + contact.encode(), data) for contact, data in changes.rows.items()
+        ]
+        if changes.shared is not None:
+            self.changelog.append((SHARED_KEY, changes.shared))
+        self.changelog.append((POSITION_KEY, self._position))
+
+    def write(self, changelog_offset: int) -> None:
+        """Store the rows, their timers, the shared row, position and mark in one batch."""
+        self._engine.store_changes(self._changes, self._position, changelog_offset)
+
+
+class Deciding:
+    """Decides for one partition.
+
+    Args:
+        deployed: what partitions share.
+        number: the partition.
+        partitions: how many there are.
+        store: its database, restored.
+        grace_ms: what the watermark stays behind append times.
+        now_ms: the wall clock, for the age of local state only; it decides nothing.
+        tally: what is counted, kept over restarts of the engine.
+    """
+
+    def __init__(
+        self,
+        deployed: Deployed,
+        number: int,
+        partitions: int,
+        store: RocksStore,
+        *,
+        grace_ms: int,
+        now_ms: Callable[[], int],
+        tally: Tally | None = None,
+    ) -> None:
+        self.tally = tally if tally is not None else Tally()
+        self._deployed = deployed
+        self._number = number
+        self._count = partitions
+        self._store = store
+        self._grace_ms = grace_ms
+        self._now_ms = now_ms
+        self._positions = decode_positions(store.position())
+        self._driver = Driver(
+            deployed.topology, store, partitions, owned=(number,), rows_held_max=ROWS_HELD_MAX
+        )
+        self._partition = self._driver.partitions[0]
+        self._outputs: list[Output] = []  # dead letters and forwarded records, in the order of the log
+        self._given: dict[int, SourceRecord] = {}  # what the driver holds, by the identity of the item
+
+    @property
+    def positions(self) -> Mapping[str, int]:
+        """Next offset of each source topic."""
+        return self._positions
+
+    # --- records
+
+    def records(self, batch: Sequence[SourceRecord]) -> Iterator[Decision]:
+        """See :class:`processor.runtime.faust.engine.Engine`."""
+        driver, counts = self._driver, self.tally.events
+        items = [self._read(record) for record in batch]
+        driver.prefetch([item.contact_id for item in items if item is not None and item.contact_id])
+        for index, (record, item) in enumerate(zip(batch, items, strict=True)):
+            watermark_ms = max(driver.watermark_ms, record.timestamp - self._grace_ms)
+            if not driver.move_some(watermark_ms):
+                yield self._work()
+                while not driver.move_some(watermark_ms):
+                    yield self._work()
+                later = items[index:]  # their rows were let go of
+                driver.prefetch([one.contact_id for one in later if one is not None and one.contact_id])
+            if type(item) is Event:
+                self._given[id(item)] = record
+                counts[item.type] = counts.get(item.type, 0) + 1
+                driver.feed(item, watermark_ms)
+            elif type(item) is Message:
+                self._given[id(item)] = record
+                driver.deliver(item, watermark_ms)
+            else:
+                self._turn_away(record)
+            self._positions[record.topic] = record.offset + 1
+        yield self._work()
+
+    def idle(self, watermark_ms: int) -> Iterator[Decision]:
+        """See :class:`processor.runtime.faust.engine.Engine`."""
+        driver = self._driver
+        if watermark_ms <= driver.watermark_ms:
+            return
+        acted = driver.acted
+        while not driver.move_some(watermark_ms):
+            yield self._work()
+            acted = driver.acted
+        if driver.acted > acted:
+            yield self._work()
+        self.tally.watermark_ms = watermark_ms
+
+    # --- reading
+
+    def _read(self, record: SourceRecord) -> Event | Message | None:
+        """The event or message of a record; None for what is turned away when its turn comes."""
+        if record.topic == self._deployed.names.internal:
+            message = self._message(record)
+            return message if isinstance(message, Message) else None
+        event = self._event(record)
+        if not isinstance(event, Event) or partition_of(event.contact_id, self._count) != self._number:
+            return None
+        if record.key != event.contact_id.encode():
+            self.tally.misplaced_keys += 1
+        return event
+
+    def _event(self, record: SourceRecord) -> Event | Refusal:
+        """The event of a record that the topology takes, or why there is none."""
+        decoder = self._deployed.events
+        found = decoder.decode(record.value, record.timestamp)
+        while isinstance(found, SchemaNeeded):
+            decoder.fetch(found)
+            found = decoder.decode(record.value, record.timestamp)
+        if isinstance(found, Refusal):
+            return found
+        topology = self._deployed.topology
+        check = topology.checks.get(found.type)
+        wrong = validate(topology, found.type, found.properties) if check is None else check(found.properties)
+        if wrong is not None:
+            return refusal_of(wrong)
+        return found
+
+    def _message(self, record: SourceRecord) -> Message | Refusal:
+        decoder = self._deployed.messages
+        found = decoder.decode(record.value)
+        while isinstance(found, SchemaNeeded):
+            decoder.fetch(found)
+            found = decoder.decode(record.value)
+        assert isinstance(found, Message | Refusal)
+        return found
+
+    def _turn_away(self, record: SourceRecord) -> None:
+        """Forward a record that lies in another partition than its contact; the rest are dead letters."""
+        internal = record.topic == self._deployed.names.internal
+        found = self._message(record) if internal else self._event(record)
+        if isinstance(found, Refusal):
+            self._letter(found.reason, found.message, record)
+            return
+        assert isinstance(found, Event)
+        self.tally.forwarded += 1
+        number = partition_of(found.contact_id, self._count)
+        headers = [*record.headers, ("trayecto-forwarded-from", b"%d" % self._number)]
+        self._outputs.append(
+            Output(record.topic, number, found.contact_id.encode(), record.value, tuple(headers))
+        )
+
+    def _letter(self, reason: str, message: str, record: SourceRecord) -> None:
+        letter = DeadLetter.of_record(
+            reason, message, record.value, record.topic, record.partition, record.offset
+        )
+        self._put_letter(letter, record.key)
+
+    def _put_letter(self, letter: DeadLetter, key: bytes | None) -> None:
+        deployed = self._deployed
+        dead = self.tally.dead
+        dead[letter.reason] = dead.get(letter.reason, 0) + 1
+        value = deployed.encode_letter(letter)
+        self._outputs.append(Output(deployed.names.dead_letters, self._number, key, value))
+
+    # --- works
+
+    def _work(self) -> Decision:
+        """Everything since the last work, as one."""
+        taken = self._driver.take()
+        for failure in taken.failures:
+            self._fail(failure)
+        self._given.clear()
+        produce = self._produced(taken)
+        changes = taken.changes[self._number]
+        self._count_up(taken)
+        return Decision(self, produce, changes, dict(self._positions))
+
+    def _fail(self, failure: Failure) -> None:
+        """What the core could not take: its record, or the timer or message that is in no record of ours."""
+        record = self._given.get(id(failure.item))
+        if record is None:
+            self._put_letter(letter_of_internal(failure), None)
+        else:
+            self._letter("failed", _FAULT.format(failure.reason), record)
+
+    def _produced(self, taken: Taken) -> list[Output]:
+        deployed, number = self._deployed, self._number
+        outputs, self._outputs = self._outputs, []
+        for command in taken.commands:
+            topic, encode = deployed.commands[command.channel]
+            outputs.append(Output(topic, number, command.contact_id.encode(), encode(command)))
+        encode, topic = deployed.encode_decision, deployed.names.decisions
+        for decision in taken.decisions:
+            outputs.append(Output(topic, number, decision.contact_id.encode(), encode(decision)))
+        for home, message in taken.messages:
+            key = message.contact_id.encode() or None
+            outputs.append(Output(deployed.names.internal, home, key, deployed.encode_message(message)))
+        shared = self._partition.shared
+        clock = Clock(
+            dict(sorted(self._positions.items())),
+            self._driver.watermark_ms,
+            *self._driver.popped,
+            shared.sweeps[0].number if shared.sweeps else 0,
+            shared.cursor if shared.sweeps else "",
+        )
+        outputs.append(Output(deployed.names.clock, number, None, deployed.encode_clock(clock)))
+        return outputs
+
+    def _count_up(self, taken: Taken) -> None:
+        tally = self.tally
+        tally.watermark_ms = self._driver.watermark_ms
+        for command in taken.commands:
+            pair = (command.channel, command.program)
+            tally.commands[pair] = tally.commands.get(pair, 0) + 1
+        decisions, suppressed = tally.decisions, tally.suppressed
+        for decision in taken.decisions:
+            kind = decision.kind
+            decisions[kind] = decisions.get(kind, 0) + 1
+            if kind == "suppressed":
+                suppressed[decision.reason] = suppressed.get(decision.reason, 0) + 1
+
+    def store_changes(self, changes: Changes, position: bytes, changelog_offset: int) -> None:
+        """Step 5 of a commit."""
+        self._store.commit({self._number: changes}, position, encode_mark(changelog_offset, self._now_ms()))
+        self._driver.committed()

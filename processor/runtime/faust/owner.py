@@ -1,0 +1,141 @@
+"""All lanes of a worker: started and stopped with the partitions that the group assigns."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from aiokafka.errors import KafkaError
+from faust.types import TP
+
+from processor.runtime.faust.lanes import Counts, Lane, LaneState
+from processor.runtime.faust.merge import Chunk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from processor.runtime.faust.engine import EngineFactory
+    from processor.runtime.faust.settings import WorkerSettings
+    from processor.runtime.faust.table import States
+
+__all__ = ["Lanes"]
+
+log = logging.getLogger(__name__)
+
+
+class _ConsumerSource:
+    """The app's consumer, as a lane sees it. Made anew for each lane, the consumer is looked up when used."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def bounds(self, tps: list[TP]) -> Mapping[TP, tuple[int, int, int | None]]:
+        found: Mapping[TP, tuple[int, int, int | None]] = await self._app.consumer.thread.bounds(tps)
+        return found
+
+    async def seek(self, offsets: Mapping[TP, int], epoch: int) -> bool:
+        if not await self._app.consumer.thread.seek_lane(offsets, epoch):
+            return False
+        self._app.consumer.resume_partitions(set(offsets))
+        return True
+
+    def pause(self, tp: TP) -> None:
+        self._app.consumer.pause_partitions({tp})
+
+    def resume(self, tp: TP) -> None:
+        self._app.consumer.resume_partitions({tp})
+
+    async def rejoin(self) -> None:
+        await self._app.consumer.thread.rejoin()
+
+
+class Lanes:
+    """The lanes of the partitions that are assigned."""
+
+    def __init__(self, app: Any, settings: WorkerSettings, states: States, factory: EngineFactory) -> None:
+        self._app = app
+        self._settings = settings
+        self._states = states
+        self._factory = factory
+        self._lanes: dict[int, Lane] = {}
+        self._counts: dict[int, Counts] = {}
+        self._changing = asyncio.Lock()
+
+    async def start(self, assigned: Iterable[TP]) -> None:
+        """Own the partitions among `assigned`: their lanes start, databases of others are closed.
+
+        Raises:
+            RuntimeError: a partition number was assigned of some source topics only, so they are not
+                co-partitioned.
+        """
+        topics: dict[int, set[str]] = {}
+        for tp in assigned:
+            if tp.topic in self._settings.sources:
+                topics.setdefault(tp.partition, set()).add(tp.topic)
+        for partition, found in topics.items():
+            if missing := set(self._settings.sources) - found:
+                raise RuntimeError(
+                    f"partition {partition} of {sorted(missing)} is not assigned with the other source "
+                    f"topics: all need {self._settings.partitions} partitions"
+                )
+        async with self._changing:
+            await self._stop()
+            for partition in self._states.opened():
+                if partition not in topics:
+                    self._states.close(partition)
+            for partition in sorted(topics):
+                counts = self._counts.setdefault(partition, Counts())
+                source = _ConsumerSource(self._app)
+                lane = Lane(self._settings, partition, self._factory, self._states, source, counts)
+                self._lanes[partition] = lane
+                lane.start()
+
+    async def stop(self) -> None:
+        """Stop every lane, each between two transactions. Databases stay open: most come back at once."""
+        async with self._changing:
+            await self._stop()
+
+    async def close(self) -> None:
+        """Stop every lane and close every database."""
+        async with self._changing:
+            await self._stop()
+            for partition in self._states.opened():
+                self._states.close(partition)
+
+    async def _stop(self) -> None:
+        lanes, self._lanes = list(self._lanes.values()), {}
+        if lanes:
+            await asyncio.gather(*(lane.stop() for lane in lanes))
+
+    def offer(self, chunk: Chunk) -> None:
+        """Hand a chunk to its lane; one of a partition not owned any more is the next owner's."""
+        lane = self._lanes.get(chunk.partition)
+        if lane is not None:
+            lane.offer(chunk)
+
+    def fetch_failed(self, error: KafkaError) -> None:
+        """Tell the lane whose position the broker does not have."""
+        said = error.args[0] if error.args else None
+        tps = list(said) if isinstance(said, dict) else [said]
+        for tp in tps:
+            lane = None if tp is None else self._lanes.get(tp.partition)
+            if lane is None or tp is None:
+                log.warning("an error of a partition that is not owned: %s", error)
+                continue
+            self._app.consumer.pause_partitions({TP(tp.topic, tp.partition)})
+            lane.position_failed(tp.topic)
+
+    def states(self) -> dict[int, tuple[LaneState, str]]:
+        """Return for each partition owned where its lane is, and why it is not running."""
+        return {number: (lane.state, lane.reason) for number, lane in sorted(self._lanes.items())}
+
+    def counts(self) -> dict[int, Counts]:
+        """Return for each partition ever owned what its lanes have counted."""
+        return dict(sorted(self._counts.items()))
+
+    @property
+    def ready(self) -> bool:
+        """Whether every partition owned is being worked on."""
+        return all(lane.state is LaneState.RUNNING for lane in self._lanes.values())

@@ -1,0 +1,173 @@
+"""What a worker is told: where the broker is, what it reads, how much it may hold and how long it may wait.
+
+Every limit and every time-out stands here with its reason, because together they are the promise of how much
+memory a worker needs and how long a partition can be without an owner.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+__all__ = ["START_EARLIEST", "START_LATEST", "WorkerSettings", "wall_clock_ms"]
+
+START_EARLIEST: Final = "earliest"
+START_LATEST: Final = "latest"
+
+_MIB: Final = 1 << 20
+
+
+def wall_clock_ms() -> int:
+    """Return the wall clock in ms since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class WorkerSettings(msgspec.Struct, kw_only=True, frozen=True):
+    """How one worker runs.
+
+    Attributes:
+        app: the application id: consumer group, prefix of transactional ids and of internal topics. Stable.
+        broker: HOST:PORT, several separated by commas.
+        sources: topics the partitions' inputs come from, all with ``partitions`` partitions, LogAppendTime.
+        partitions: of every source topic and of the changelog.
+        state: folder of this worker's databases; no other worker may share it.
+        name: of this worker. It is its static membership: a restart under the same name within
+            ``session_timeout_s`` gets the same partitions back without a rebalance.
+        replication: of the topics that the worker creates itself (the changelog).
+        start: where a partition begins that no state and no committed offset speaks of: "earliest" or
+            "latest". It is never used where a position is known.
+
+        chunk_records_max: records handed to the engine at a time. A transaction costs 5 to 10 ms whatever is
+            in it, a record about 25 microseconds: 2,000 records keep the first below a fifth of the second.
+        fetch_bytes_max: of one fetch of one partition. At 4 MiB a fetch holds several chunks of 300-byte
+            events, so that the broker is not asked for each.
+        fetch_records_max: records taken out of the client at a time, all partitions together: what the
+            consumer's thread does in one go, about 20 ms.
+        fetch_wait_ms: how long the broker may hold a fetch that finds nothing. It bounds how old "the log's
+            end" is: a timer acts at most twice this after it was due (plus the grace). Faust has 1,500
+            hard-coded.
+        prefetch_records_max, prefetch_bytes_max: what a lane may hold unprocessed of one source topic before
+            the topic is no longer drained; it goes on at half. Two fetches by the defaults, so that one is
+            worked on while the other arrives. One fetch beyond it can be under way.
+        conductor_chunks_max: chunks between the consumer and the lanes, all partitions together.
+
+        grace_ms: what the watermark stays behind append times and behind the log's end: brokers' clocks
+            differ and a record may be stamped a little before it can be read.
+        end_age_ms_max: how old the news that another source topic is at its end may be for a record to pass
+            it by. After that (its broker is unreachable) records wait.
+
+        commit_timeout_s: one transaction. Beyond it the outcome is unknown and the partition starts anew.
+            Below ``transaction_timeout_s``, or the broker would abort first.
+        transaction_timeout_s: the broker aborts a transaction of a dead worker after it, which is how long
+            readers of its output topics wait if nobody takes the partition over earlier.
+        request_timeout_s: one request to the broker; Faust wants it above the session time-out.
+        session_timeout_s: a worker that is not heard of for so long loses its partitions. Restarts under the
+            same name have to be quicker.
+        heartbeat_s: a third of the session time-out at most, so that two may be lost.
+        rebalance_timeout_s: how long the group waits for a member to hand over. A member hands over between
+            two transactions, so it is above ``commit_timeout_s``.
+        poll_timeout_s: a consumer that takes nothing for so long is given up by the group.
+        stop_timeout_s: a stopping worker waits so long for the transactions under way.
+        retry_backoff_ms: of the producers. The broker answers back-to-back transactions with retriable errors
+            while the one before completes; ten milliseconds hide that cost.
+        restart_backoff_ms, restart_backoff_ms_max: between two starts of a partition after an error, doubled
+            each time it fails again.
+
+        batch_bytes_max: of one batch of records to one partition. Below Kafka's default of 1 MiB for
+            ``max.message.bytes``.
+        restore_bytes_max: of one fetch of the changelog while restoring.
+        restore_records_max: rows applied in one write while restoring; between two the event loop breathes.
+        state_memory_bytes: block cache and write buffers of all databases together.
+        tombstone_retention_ms: ``delete.retention.ms`` of the changelog. Local state that was not brought up
+            to date for longer may miss deletions, so it is thrown away and restored whole.
+
+        now_ms: the wall clock, a callable so that tests decide what time it is.
+        hook: called with the name of each step of a commit (see :data:`processor.runtime.faust.commit.STEPS`)
+            and the partition, right after the step; None in production.
+    """
+
+    app: str
+    broker: str
+    sources: tuple[str, ...]
+    partitions: int
+    state: Path
+    name: str
+    replication: int = 1
+    start: str = START_EARLIEST
+
+    chunk_records_max: int = 2_000
+    fetch_bytes_max: int = 4 * _MIB
+    fetch_records_max: int = 5_000
+    fetch_wait_ms: int = 500
+    prefetch_records_max: int = 20_000
+    prefetch_bytes_max: int = 8 * _MIB
+    conductor_chunks_max: int = 256
+
+    grace_ms: int = 2_000
+    end_age_ms_max: int = 10_000
+
+    commit_timeout_s: float = 30.0
+    transaction_timeout_s: float = 60.0
+    request_timeout_s: float = 50.0
+    session_timeout_s: float = 45.0
+    heartbeat_s: float = 3.0
+    rebalance_timeout_s: float = 60.0
+    poll_timeout_s: float = 300.0
+    stop_timeout_s: float = 40.0
+    retry_backoff_ms: int = 10
+    restart_backoff_ms: int = 100
+    restart_backoff_ms_max: int = 10_000
+
+    batch_bytes_max: int = 1_000_000
+    restore_bytes_max: int = 4 * _MIB
+    restore_records_max: int = 5_000
+    state_memory_bytes: int = 128 * _MIB
+    tombstone_retention_ms: int = 86_400_000
+
+    now_ms: Callable[[], int] = wall_clock_ms
+    hook: Callable[[str, int], None] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work together.
+
+        Raises:
+            ValueError: naming the settings and the rule.
+        """
+        if not self.sources:
+            raise ValueError("a worker needs at least one source topic")
+        if self.partitions < 1:
+            raise ValueError(f"partitions is {self.partitions}: at least 1")
+        if self.start not in {START_EARLIEST, START_LATEST}:
+            raise ValueError(f"start is {self.start!r}: 'earliest' or 'latest'")
+        rules = (
+            (self.commit_timeout_s < self.transaction_timeout_s, "commit_timeout_s < transaction_timeout_s"),
+            (self.commit_timeout_s < self.rebalance_timeout_s, "commit_timeout_s < rebalance_timeout_s"),
+            (self.session_timeout_s <= self.request_timeout_s, "session_timeout_s <= request_timeout_s"),
+            (self.heartbeat_s * 3 <= self.session_timeout_s, "heartbeat_s * 3 <= session_timeout_s"),
+        )
+        for holds, rule in rules:
+            if not holds:
+                raise ValueError(f"these settings do not go together: {rule} must hold")
+
+    @property
+    def table(self) -> str:
+        """The name of the state's table."""
+        return "state"
+
+    @property
+    def changelog(self) -> str:
+        """The changelog topic, by Faust's naming."""
+        return f"{self.app}-{self.table}-changelog"
+
+    @property
+    def brokers(self) -> list[str]:
+        """Host:port of each broker."""
+        return [part.strip() for part in self.broker.split(",") if part.strip()]
+
+    def transactional_id(self, partition: int) -> str:
+        """The id that fences every earlier owner of this partition number."""
+        return f"{self.app}-{partition}"

@@ -1,0 +1,48 @@
+"""Running a worker as a process: start, drain on SIGTERM, and what its exit code says."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+from faust import Worker
+
+from processor.runtime.faust.app import make_app
+from processor.runtime.faust.engine import EngineFactory
+from processor.runtime.faust.errors import WorkerError
+from processor.runtime.faust.settings import WorkerSettings
+
+__all__ = ["run_worker"]
+
+log = logging.getLogger(__name__)
+
+
+def run_worker(
+    settings: WorkerSettings, factory: EngineFactory, *, leave: bool = False, loglevel: str = "WARN"
+) -> None:
+    """Run until SIGTERM or SIGINT, in the main thread.
+
+    A stop waits for the transactions under way. The membership is kept, so that a restart under the same name
+    within the session time-out gets its partitions back without moving any; with `leave` it is given up at
+    once, for a worker that will not come back.
+
+    Raises:
+        StateInUseError: another process runs on the state folder.
+        FencedInstanceError: another worker has taken the name.
+        Exception: what made the app crash.
+    """
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    app = make_app(settings, factory)
+    app.leave_when_stopped = leave
+    worker = Worker(app, loop=loop, loglevel=loglevel, quiet=True, stdout=sys.stderr, redirect_stdouts=False)
+    worker.spinner = None  # it writes to the terminal, whether there is one or not
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as exit_:
+        crash = app.crash_reason
+        if isinstance(crash, WorkerError):
+            raise crash from None
+        if exit_.code:
+            raise
