@@ -18,6 +18,8 @@ import pytest
 
 from processor.codec.readers import SourceError
 from processor.codec.writers import RUN_MARKER, OutputError
+from processor.core.model import SeriesSpec, Topology
+from processor.core.turn import Turn
 from processor.runtime.embedded import run
 from processor.runtime.position import RunError
 from processor.runtime.replay import Progress
@@ -108,22 +110,28 @@ def test_dead_letters_name_file_line_reason_and_keep_the_record(tmp_path):
     )  # fmt: skip
 
 
-def test_what_the_core_fails_on_is_a_dead_letter_in_its_place(tmp_path, monkeypatch):
-    from processor.core import machine
-    from processor.runtime import driver
+def faulty(event_ids: set[str]) -> Topology:
+    """The topology with a condition that raises at these events."""
 
-    def advance(topology, row, shared, item, watermark_ms):
-        if getattr(item, "event_id", "") in {"e-2", "e-5"}:
+    def raises(turn: Turn) -> bool:
+        if turn.event_id in event_ids:
             raise RuntimeError("secret of c-2")
-        return machine.advance(topology, row, shared, item, watermark_ms)
+        return False
 
-    monkeypatch.setattr(driver, "advance", advance)
+    sound = topology()
+    reaction = sound.reactions["page_viewed"]
+    broken = SeriesSpec("broken", "page_viewed", raises, "", 0)
+    reaction = dataclasses.replace(reaction, series=(*reaction.series, broken))
+    return dataclasses.replace(sound, reactions={**sound.reactions, "page_viewed": reaction})
+
+
+def test_what_the_core_fails_on_is_a_dead_letter_in_its_place(tmp_path):
     content = lines(views(7)).splitlines()
     content[3:3] = [b"no json"]
     content.append(b"no json")
     log = tmp_path / "log.jsonl"
     log.write_bytes(b"\n".join(content))
-    report = run_here(tmp_path, log)
+    report = run_here(tmp_path, log, topology=faulty({"e-2", "e-5"}))
     letters = dead_letters(tmp_path)
     assert [(d["reason"], d["line"]) for d in letters] == [
         ("failed", 3),

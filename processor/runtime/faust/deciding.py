@@ -5,8 +5,8 @@ then the record is applied. Where that is more than one transaction should hold,
 first, with the positions before the record: how works are cut decides nothing, because the driver is the one
 that files are run with.
 
-Every work also says on the clock topic how far the partition had come. A record that cannot be taken becomes a
-dead letter in the same transaction; one that lies in another partition than its contact is forwarded in it.
+Every work also says on the clock topic how far the partition had come. A record that cannot be taken becomes
+a dead letter in the same transaction; one that lies in another partition than its contact is forwarded in it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _FAULT: Final = "the processor failed on it, which is a fault of the processor: 
 
 
 class Deployed:
-    """What all partitions of a worker share: the topology, its topics, and how values are read and written."""
+    """What the partitions of a worker share: topology, topics, and how values are read and written."""
 
     def __init__(
         self, topology: Topology, names: TopicNames, source: SchemaSource, encoders: Mapping[str, Encoder]
