@@ -146,7 +146,10 @@ class ChunkThread(AIOKafkaConsumerThread):
         await self.call_thread(self._rejoin)
 
     async def _rejoin(self) -> None:
-        self._ensure_consumer()._coordinator.request_rejoin()  # noqa: SLF001
+        consumer = self._ensure_consumer()
+        # Whoever is the leader assigns what it knows of, and may have asked for topics minutes ago.
+        await consumer._client.force_metadata_update()  # noqa: SLF001
+        consumer._coordinator.request_rejoin()  # noqa: SLF001
 
     async def leave(self) -> bool:
         """Leave the group at once, so that others get the partitions."""
