@@ -118,13 +118,15 @@ class Lane:
         self._paused: set[str] = set()
         self._lost: Exception | None = None  # why the lane has to begin anew, or cannot go on
         self._committing = False
+        self._bytes_max = 0
         self._wake = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begin; the lane runs until :meth:`stop`."""
+    def start(self, beside: int = 1) -> None:
+        """Begin; the lane runs until :meth:`stop`. It is one of `beside` lanes that share what may be held."""
         assert self._task is None
+        self._bytes_max = self._settings.prefetch_bytes_max // (beside * len(self._settings.sources))
         self._task = asyncio.create_task(self._run(), name=f"lane-{self.partition}")
 
     async def stop(self) -> None:
@@ -154,7 +156,7 @@ class Lane:
             return
         self.counts.skipped, merger.skipped = self.counts.skipped + merger.skipped, 0
         count, size = merger.held(chunk.topic)
-        if count > self._settings.prefetch_records_max or size > self._settings.prefetch_bytes_max:
+        if count > self._settings.prefetch_records_max or size > self._bytes_max:
             self._paused.add(chunk.topic)
             self._source.pause(TP(chunk.topic, self.partition))
         self._wake.set()
@@ -300,10 +302,7 @@ class Lane:
         """Take of a paused topic again once half of what it may hold is worked off."""
         for topic in list(self._paused):
             count, size = merger.held(topic)
-            if (
-                count <= self._settings.prefetch_records_max // 2
-                and size <= self._settings.prefetch_bytes_max // 2
-            ):
+            if count <= self._settings.prefetch_records_max // 2 and size <= self._bytes_max // 2:
                 self._paused.discard(topic)
                 self._source.resume(TP(topic, self.partition))
 

@@ -79,7 +79,7 @@ class Lanes:
                 source = _ConsumerSource(self._app)
                 lane = Lane(self._settings, partition, self._factory, self._states, source, counts)
                 self._lanes[partition] = lane
-                lane.start()
+                lane.start(len(whole))
 
     def _whole(self, assigned: Iterable[TP]) -> list[int]:
         """Return the partition numbers that are assigned of every source topic and of the changelog.
