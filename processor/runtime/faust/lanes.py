@@ -124,7 +124,7 @@ class Lane:
         self._task: asyncio.Task[None] | None = None
 
     def start(self, beside: int = 1) -> None:
-        """Begin; the lane runs until :meth:`stop`. It is one of `beside` lanes that share what may be held."""
+        """Begin; the lane runs until :meth:`stop`. `beside` lanes share what may be held."""
         assert self._task is None
         self._bytes_max = self._settings.prefetch_bytes_max // (beside * len(self._settings.sources))
         self._task = asyncio.create_task(self._run(), name=f"lane-{self.partition}")
