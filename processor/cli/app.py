@@ -179,6 +179,7 @@ def _register() -> None:
         tail,
         test,
         topics,
+        worker,
     )
 
     start, check, work = "Begin", "Write and check programs", "Run them, and see what they did"
@@ -195,6 +196,7 @@ def _register() -> None:
         (work, run.run, run.EXAMPLES),
         (work, backtest.backtest, backtest.EXAMPLES),
         (work, explain.explain, explain.EXAMPLES),
+        (kafka, worker.worker, worker.EXAMPLES),
         (kafka, publish.publish, publish.EXAMPLES),
         (kafka, tail.tail, tail.EXAMPLES),
     ):

@@ -10,6 +10,7 @@ import confluent_kafka.admin
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from processor.store import Changes, open_rocks
 from processor.store.changelog import encode_mark, mark_of, stamp
@@ -178,3 +179,22 @@ def test_local_state_equals_the_changelog(chunk_application):
         assert store.position() == logged.pop(b"p@%d" % number)
         store.close()
     assert logged == {}
+
+
+def test_a_source_that_is_made_later_is_read(chunk_application):
+    """Also after a restart, which gets the assignment back that was made without it."""
+    app: Application = chunk_application()
+    app.publish(5_000)
+    late = f"{app.name}-late"
+    sources = [app.sources[0], late]
+    worker = app.worker(sources=sources)
+    worker.wait_for("asking the group again")
+    worker.kill()
+    again = app.worker(sources=sources)
+    again.wait_for("asking the group again")
+    admin = admin_of(app)
+    for future in admin.create_topics([NewTopic(late, app.partitions, 1)]).values():
+        future.result(20)
+    app.wait_processed(app.sent)
+    assert again.stop() == 0
+    app.assert_right(5_000)

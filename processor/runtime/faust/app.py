@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import faust
@@ -91,12 +92,29 @@ def lock_state(settings: WorkerSettings) -> int:
     return descriptor
 
 
+def credentials(login: Mapping[str, Any]) -> Any:
+    """What Faust calls the way to log in; None for an open broker."""
+    protocol = login.get("security_protocol", "PLAINTEXT")
+    context = login.get("ssl_context")
+    if protocol == "PLAINTEXT":
+        return None
+    if protocol == "SSL":
+        return faust.SSLCredentials(context=context)
+    return faust.SASLCredentials(
+        mechanism=login["sasl_mechanism"],
+        username=login["sasl_plain_username"],
+        password=login["sasl_plain_password"],
+        ssl_context=context,
+    )
+
+
 def make_app(settings: WorkerSettings, factory: EngineFactory) -> WorkerApp:
     """Make the app of one worker."""
     app = WorkerApp(
         settings,
         factory,
         broker=[URL(f"kafka://{broker}") for broker in settings.brokers],
+        broker_credentials=credentials(settings.login),
         store="memory://",  # the table opens none: see StateTable
         datadir=str(settings.state / "faust"),
         key_serializer="raw",

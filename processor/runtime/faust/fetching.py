@@ -135,10 +135,18 @@ class ChunkThread(AIOKafkaConsumerThread):
     async def _bounds(self, tps: Sequence[TP]) -> dict[TP, tuple[int, int, int | None]]:
         consumer = self._ensure_consumer()
         keys = [TopicPartition(*tp) for tp in tps]
-        first, end = await asyncio.gather(consumer.beginning_offsets(keys), consumer.end_offsets(keys))
-        committed = [await consumer.committed(key) for key in keys]
+        # Not by the consumer's ``committed``: where the partition is taken away meanwhile it never answers,
+        # and would keep one of the two tasks that serve this thread for ever. For the same reason there is a
+        # limit.
+        async with asyncio.timeout(self.app.settings.request_timeout_s):
+            first, end, committed = await asyncio.gather(
+                consumer.beginning_offsets(keys),
+                consumer.end_offsets(keys),
+                consumer._coordinator.fetch_committed_offsets(keys),  # noqa: SLF001
+            )
         return {
-            tp: (first[key], end[key], offset) for tp, key, offset in zip(tps, keys, committed, strict=True)
+            tp: (first[key], end[key], committed[key].offset if key in committed else None)
+            for tp, key in zip(tps, keys, strict=True)
         }
 
     async def rejoin(self) -> None:
@@ -146,7 +154,10 @@ class ChunkThread(AIOKafkaConsumerThread):
         await self.call_thread(self._rejoin)
 
     async def _rejoin(self) -> None:
-        self._ensure_consumer()._coordinator.request_rejoin()  # noqa: SLF001
+        consumer = self._ensure_consumer()
+        # Whoever is the leader assigns what it knows of, and may have asked for topics minutes ago.
+        await consumer._client.force_metadata_update()  # noqa: SLF001
+        consumer._coordinator.request_rejoin()  # noqa: SLF001
 
     async def leave(self) -> bool:
         """Leave the group at once, so that others get the partitions."""

@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Final, Protocol
@@ -62,6 +63,7 @@ class Counts(msgspec.Struct):
 
     records: int = 0
     transactions: int = 0
+    commit_s: float = 0.0  # what they took together
     restarts: int = 0
     restored: int = 0
     skipped: int = 0
@@ -118,13 +120,15 @@ class Lane:
         self._paused: set[str] = set()
         self._lost: Exception | None = None  # why the lane has to begin anew, or cannot go on
         self._committing = False
+        self._bytes_max = 0
         self._wake = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begin; the lane runs until :meth:`stop`."""
+    def start(self, beside: int = 1) -> None:
+        """Begin; the lane runs until :meth:`stop`. `beside` lanes share what may be held."""
         assert self._task is None
+        self._bytes_max = self._settings.prefetch_bytes_max // (beside * len(self._settings.sources))
         self._task = asyncio.create_task(self._run(), name=f"lane-{self.partition}")
 
     async def stop(self) -> None:
@@ -154,7 +158,7 @@ class Lane:
             return
         self.counts.skipped, merger.skipped = self.counts.skipped + merger.skipped, 0
         count, size = merger.held(chunk.topic)
-        if count > self._settings.prefetch_records_max or size > self._settings.prefetch_bytes_max:
+        if count > self._settings.prefetch_records_max or size > self._bytes_max:
             self._paused.add(chunk.topic)
             self._source.pause(TP(chunk.topic, self.partition))
         self._wake.set()
@@ -282,10 +286,12 @@ class Lane:
     async def _commit_all(self, works: Iterator[Work], committer: Committer) -> None:
         for work in works:
             self._committing = True
+            began = time.perf_counter()
             try:
                 await committer.commit(work)
             finally:
                 self._committing = False
+            self.counts.commit_s += time.perf_counter() - began
             self.counts.transactions += 1
             if self._stopping:
                 return
@@ -300,10 +306,7 @@ class Lane:
         """Take of a paused topic again once half of what it may hold is worked off."""
         for topic in list(self._paused):
             count, size = merger.held(topic)
-            if (
-                count <= self._settings.prefetch_records_max // 2
-                and size <= self._settings.prefetch_bytes_max // 2
-            ):
+            if count <= self._settings.prefetch_records_max // 2 and size <= self._bytes_max // 2:
                 self._paused.discard(topic)
                 self._source.resume(TP(topic, self.partition))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka.errors import KafkaError
 from faust.types import TP
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Lanes"]
 
 log = logging.getLogger(__name__)
+
+_ASK_AGAIN_S: Final = 5.0
 
 
 class _ConsumerSource:
@@ -62,35 +64,50 @@ class Lanes:
         self._lanes: dict[int, Lane] = {}
         self._counts: dict[int, Counts] = {}
         self._changing = asyncio.Lock()
+        self._asking: asyncio.Future[None] | None = None
 
     async def start(self, assigned: Iterable[TP]) -> None:
-        """Own the partitions among `assigned`: their lanes start, databases of others are closed.
-
-        Raises:
-            RuntimeError: a partition number was assigned of some source topics only, so they are not
-                co-partitioned.
-        """
-        topics: dict[int, set[str]] = {}
-        for tp in assigned:
-            if tp.topic in self._settings.sources:
-                topics.setdefault(tp.partition, set()).add(tp.topic)
-        for partition, found in topics.items():
-            if missing := set(self._settings.sources) - found:
-                raise RuntimeError(
-                    f"partition {partition} of {sorted(missing)} is not assigned with the other source "
-                    f"topics: all need {self._settings.partitions} partitions"
-                )
+        """Own the partitions among `assigned`: their lanes start, databases of others are closed."""
+        whole = self._whole(assigned)
         async with self._changing:
             await self._stop()
             for partition in self._states.opened():
-                if partition not in topics:
+                if partition not in whole:
                     self._states.close(partition)
-            for partition in sorted(topics):
+            for partition in whole:
                 counts = self._counts.setdefault(partition, Counts())
                 source = _ConsumerSource(self._app)
                 lane = Lane(self._settings, partition, self._factory, self._states, source, counts)
                 self._lanes[partition] = lane
-                lane.start()
+                lane.start(len(whole))
+
+    def _whole(self, assigned: Iterable[TP]) -> list[int]:
+        """Return the partition numbers that are assigned of every source topic and of the changelog.
+
+        Where one is not, some topic did not exist, or had fewer partitions, when the group last assigned. A
+        member under a fixed name gets that assignment back when it restarts, whatever was created since, so
+        the group is asked again until all is there.
+        """
+        topics: dict[int, set[str]] = {}
+        wanted = {*self._settings.sources, self._settings.changelog}
+        for tp in assigned:
+            if tp.topic in wanted:
+                topics.setdefault(tp.partition, set()).add(tp.topic)
+        lacking = {topic for found in topics.values() for topic in wanted - found}
+        if lacking:
+            log.error(
+                "no partitions of %s are assigned beside those of the other topics: each has to exist with "
+                "%d partitions; asking the group again in %.0f s",
+                ", ".join(sorted(lacking)),
+                self._settings.partitions,
+                _ASK_AGAIN_S,
+            )
+            asyncio.get_running_loop().call_later(_ASK_AGAIN_S, self._ask_again)
+        return sorted(partition for partition, found in topics.items() if found == wanted)
+
+    def _ask_again(self) -> None:
+        if not self._app.should_stop:
+            self._asking = asyncio.ensure_future(self._app.consumer.thread.rejoin())
 
     async def stop(self) -> None:
         """Stop every lane, each between two transactions. Databases stay open: most come back at once."""

@@ -57,6 +57,7 @@ class PartitionProducer:
         settings = self._settings
         self._producer = AIOKafkaProducer(
             bootstrap_servers=settings.brokers,
+            **settings.login,
             client_id=f"{settings.app}-{settings.name}-{self._partition}",
             transactional_id=settings.transactional_id(self._partition),
             transaction_timeout_ms=int(settings.transaction_timeout_s * 1000),

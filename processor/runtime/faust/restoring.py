@@ -135,6 +135,7 @@ async def _reader(settings: WorkerSettings, tp: TopicPartition) -> AsyncIterator
     """A consumer of one changelog partition, outside of the group."""
     reader = AIOKafkaConsumer(
         bootstrap_servers=settings.brokers,
+        **settings.login,
         client_id=f"{settings.app}-{settings.name}-restore-{tp.partition}",
         group_id=None,
         enable_auto_commit=False,

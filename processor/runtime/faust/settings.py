@@ -7,9 +7,9 @@ memory a worker needs and how long a partition can be without an owner.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -37,22 +37,24 @@ class WorkerSettings(msgspec.Struct, kw_only=True, frozen=True):
         state: folder of this worker's databases; no other worker may share it.
         name: of this worker. It is its static membership: a restart under the same name within
             ``session_timeout_s`` gets the same partitions back without a rebalance.
+        login: what aiokafka's clients need beside the broker's address: security protocol, SASL, TLS.
         replication: of the topics that the worker creates itself (the changelog).
         start: where a partition begins that no state and no committed offset speaks of: "earliest" or
             "latest". It is never used where a position is known.
 
         chunk_records_max: records handed to the engine at a time. A transaction costs 5 to 10 ms whatever is
             in it, a record about 25 microseconds: 2,000 records keep the first below a fifth of the second.
-        fetch_bytes_max: of one fetch of one partition. At 4 MiB a fetch holds several chunks of 300-byte
-            events, so that the broker is not asked for each.
+        fetch_bytes_max: of one fetch of one partition, and so what the client holds of a partition that is
+            not drained. 1 MiB is 3,500 events of 300 bytes: more than a chunk.
         fetch_records_max: records taken out of the client at a time, all partitions together: what the
             consumer's thread does in one go, about 20 ms.
         fetch_wait_ms: how long the broker may hold a fetch that finds nothing. It bounds how old "the log's
             end" is: a timer acts at most twice this after it was due (plus the grace). Faust has 1,500
             hard-coded.
-        prefetch_records_max, prefetch_bytes_max: what a lane may hold unprocessed of one source topic before
-            the topic is no longer drained; it goes on at half. Two fetches by the defaults, so that one is
-            worked on while the other arrives. One fetch beyond it can be under way.
+        prefetch_records_max: what a lane may hold unprocessed of one source topic before the topic is no
+            longer drained; it goes on at half. Several chunks, so that one is worked on while others arrive.
+        prefetch_bytes_max: the same in bytes of memory, of all lanes and source topics together, in equal
+            shares. What was fetched in one go can come on top of a share.
         conductor_chunks_max: chunks between the consumer and the lanes, all partitions together.
 
         grace_ms: what the watermark stays behind append times and behind the log's end: brokers' clocks
@@ -69,7 +71,7 @@ class WorkerSettings(msgspec.Struct, kw_only=True, frozen=True):
             same name have to be quicker.
         heartbeat_s: a third of the session time-out at most, so that two may be lost.
         rebalance_timeout_s: how long the group waits for a member to hand over. A member hands over between
-            two transactions, so it is above ``commit_timeout_s``.
+            two transactions, so it is above ``commit_timeout_s`` and ``stop_timeout_s``.
         poll_timeout_s: a consumer that takes nothing for so long is given up by the group.
         stop_timeout_s: a stopping worker waits so long for the transactions under way.
         retry_backoff_ms: of the producers. The broker answers back-to-back transactions with retriable errors
@@ -96,15 +98,16 @@ class WorkerSettings(msgspec.Struct, kw_only=True, frozen=True):
     partitions: int
     state: Path
     name: str
+    login: Mapping[str, Any] = {}
     replication: int = 1
     start: str = START_EARLIEST
 
     chunk_records_max: int = 2_000
-    fetch_bytes_max: int = 4 * _MIB
+    fetch_bytes_max: int = _MIB
     fetch_records_max: int = 5_000
     fetch_wait_ms: int = 500
     prefetch_records_max: int = 20_000
-    prefetch_bytes_max: int = 8 * _MIB
+    prefetch_bytes_max: int = 64 * _MIB
     conductor_chunks_max: int = 256
 
     grace_ms: int = 2_000
@@ -146,6 +149,7 @@ class WorkerSettings(msgspec.Struct, kw_only=True, frozen=True):
         rules = (
             (self.commit_timeout_s < self.transaction_timeout_s, "commit_timeout_s < transaction_timeout_s"),
             (self.commit_timeout_s < self.rebalance_timeout_s, "commit_timeout_s < rebalance_timeout_s"),
+            (self.stop_timeout_s < self.rebalance_timeout_s, "stop_timeout_s < rebalance_timeout_s"),
             (self.session_timeout_s <= self.request_timeout_s, "session_timeout_s <= request_timeout_s"),
             (self.heartbeat_s * 3 <= self.session_timeout_s, "heartbeat_s * 3 <= session_timeout_s"),
         )
@@ -156,7 +160,7 @@ class WorkerSettings(msgspec.Struct, kw_only=True, frozen=True):
     @property
     def table(self) -> str:
         """The name of the state's table."""
-        return "state"
+        return "rows"
 
     @property
     def changelog(self) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from collections.abc import Callable, Iterable
 
 from faust import Worker
+from mode import Service
 
-from processor.runtime.faust.app import make_app
+from processor.runtime.faust.app import WorkerApp, make_app
 from processor.runtime.faust.engine import EngineFactory
 from processor.runtime.faust.errors import WorkerError
 from processor.runtime.faust.settings import WorkerSettings
@@ -19,13 +21,19 @@ log = logging.getLogger(__name__)
 
 
 def run_worker(
-    settings: WorkerSettings, factory: EngineFactory, *, leave: bool = False, loglevel: str = "WARN"
+    settings: WorkerSettings,
+    factory: EngineFactory,
+    *,
+    leave: bool = False,
+    loglevel: str = "WARN",
+    services: Callable[[WorkerApp], Iterable[Service]] | None = None,
 ) -> None:
     """Run until SIGTERM or SIGINT, in the main thread.
 
     A stop waits for the transactions under way. The membership is kept, so that a restart under the same name
     within the session time-out gets its partitions back without moving any; with `leave` it is given up at
-    once, for a worker that will not come back.
+    once, for a worker that will not come back. ``services`` run beside the app, for as long as it does. With
+    ``loglevel`` "" logging stays as the caller has set it up.
 
     Raises:
         StateInUseError: another process runs on the state folder.
@@ -36,7 +44,16 @@ def run_worker(
     asyncio.set_event_loop(loop)
     app = make_app(settings, factory)
     app.leave_when_stopped = leave
-    worker = Worker(app, loop=loop, loglevel=loglevel, quiet=True, stdout=sys.stderr, redirect_stdouts=False)
+    worker = Worker(
+        app,
+        *(services(app) if services is not None else ()),
+        loop=loop,
+        loglevel=loglevel or None,
+        override_logging=bool(loglevel),
+        quiet=True,
+        stdout=sys.stderr,
+        redirect_stdouts=False,
+    )
     worker.spinner = None  # it writes to the terminal, whether there is one or not
     try:
         worker.execute_from_commandline()

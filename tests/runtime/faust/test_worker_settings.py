@@ -38,6 +38,7 @@ def test_the_defaults_go_together(tmp_path: Path):
         ({"start": "middle"}, "'earliest' or 'latest'"),
         ({"commit_timeout_s": 60.0}, "commit_timeout_s < transaction_timeout_s"),
         ({"rebalance_timeout_s": 30.0}, "commit_timeout_s < rebalance_timeout_s"),
+        ({"stop_timeout_s": 60.0}, "stop_timeout_s < rebalance_timeout_s"),
         ({"session_timeout_s": 51.0}, "session_timeout_s <= request_timeout_s"),
         ({"heartbeat_s": 16.0}, "heartbeat_s \\* 3 <= session_timeout_s"),
     ],

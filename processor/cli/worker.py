@@ -1,0 +1,124 @@
+"""``trayecto worker``: a topology on Kafka."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from processor.cli.errors import DOWN, NO, CommandError
+from processor.cli.kafka import Broker, CaFile, Registry, Security, User, connection, kafka_explained
+from processor.cli.options import State, TopologyOption
+
+EXAMPLES = (
+    "trayecto worker --topology shop --broker 127.0.0.1:9092 --state state",
+    "trayecto worker -t shop --state /var/lib/trayecto --name worker-0 --metrics-port 9108",
+    "trayecto worker -t shop --state state --leave",
+)
+
+
+class Level(StrEnum):
+    """The least important that is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """How a line of the log is written."""
+
+    AUTO = "auto"
+    TEXT = "text"
+    JSON = "json"
+
+
+class Start(StrEnum):
+    """Where a partition begins that was never read."""
+
+    EARLIEST = "earliest"
+    LATEST = "latest"
+
+
+Name = Annotated[
+    str,
+    typer.Option(
+        "--name",
+        metavar="NAME",
+        help="The worker's own name, the same after a restart. Default: the machine's.",
+        envvar="TRAYECTO_NAME",
+    ),
+]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics-port",
+        metavar="N",
+        help="Serve /metrics, /healthz and /readyz at this port; 0 for a free one.",
+        envvar="TRAYECTO_METRICS_PORT",
+    ),
+]
+MetricsHost = Annotated[
+    str,
+    typer.Option(
+        "--metrics-host",
+        metavar="ADDRESS",
+        help="The address they are served at.",
+        envvar="TRAYECTO_METRICS_HOST",
+    ),
+]
+Leave = Annotated[
+    bool, typer.Option("--leave", help="Give up the membership when stopped: partitions move at once.")
+]
+
+
+def worker(
+    topology: TopologyOption = Path(),
+    broker: Broker = None,
+    state: State = Path("state"),
+    name: Name = "",
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
+    registry: Registry = None,
+    security: Security = None,
+    user: User = None,
+    ca_file: CaFile = None,
+    start: Annotated[
+        Start, typer.Option("--start", help="Where a partition begins that was never read.")
+    ] = Start.EARLIEST,
+    leave: Leave = False,
+    log_level: Annotated[
+        Level, typer.Option("--log-level", envvar="TRAYECTO_LOG_LEVEL", help="What is logged at least.")
+    ] = Level.INFO,
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", envvar="TRAYECTO_LOG_FORMAT", help="How it is written.")
+    ] = LogFormat.AUTO,
+) -> None:
+    """Run a topology on Kafka.
+
+    Events come from its topics, commands go to a topic for each channel, each
+    once: a transaction holds the commands, the rows and the place in the input.
+
+    Several workers share the partitions; each needs a name and a state folder
+    of its own. Killed at any point and started again under its name, it goes
+    on where it was. Ctrl-C and SIGTERM finish what is under way.
+    """
+    from processor.cli.options import load_to_run
+    from processor.observe.logs import configure
+    from processor.runtime.faust.errors import WorkerError
+    from processor.runtime.faust.serving import Worker, serve
+
+    made = load_to_run(topology).topology
+    settings = connection(broker, registry, security, user, ca_file)
+    configure(log_level.value, "" if log_format is LogFormat.AUTO else log_format.value)
+    with kafka_explained():
+        try:
+            one = Worker(made, settings, state, name, start=start.value)
+            serve(one, leave=leave, host=metrics_host, port=metrics_port)
+        except WorkerError as error:
+            raise CommandError(str(error), "", NO) from None
+        except ConnectionError as error:
+            raise CommandError(f"the broker does not answer: {error}", "", DOWN) from None

@@ -1,0 +1,86 @@
+"""What monitoring asks a worker over HTTP: ``/metrics``, ``/healthz`` and ``/readyz``.
+
+Served from the worker's own loop: an answer to ``/healthz`` shows that the loop turns. Faust's web server
+stays off, since it would serve tables to anyone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from mode import Service
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
+
+from processor.runtime.faust.metrics import WorkerCollector
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from processor.runtime.faust.deciding import Tally
+    from processor.runtime.faust.owner import Lanes
+
+__all__ = ["Pages"]
+
+
+class Pages(Service):
+    """The pages of one worker, for as long as its app runs.
+
+    Args:
+        lanes: the worker's partitions.
+        tallies: what their engines counted.
+        host: the address to listen at.
+        port: of this machine; 0 for a free one, see :attr:`port`.
+    """
+
+    def __init__(
+        self, lanes: Lanes, tallies: Mapping[int, Tally], host: str, port: int, **options: Any
+    ) -> None:
+        self._lanes = lanes
+        self._host = host
+        self.port = port
+        self._registry = CollectorRegistry()
+        self._registry.register(WorkerCollector(lanes, tallies))
+        ProcessCollector(registry=self._registry)
+        self._runner: web.AppRunner | None = None
+        super().__init__(**options)
+
+    async def on_start(self) -> None:
+        """Begin to answer."""
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/metrics", self._metrics),
+                web.get("/healthz", self._healthy),
+                web.get("/readyz", self._ready),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def on_stop(self) -> None:
+        """Answer no more."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(
+            body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+    async def _healthy(self, _: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        """200 when every partition owned is worked on; else 503 and why not, a partition a line."""
+        states = self._lanes.states()
+        if states and self._lanes.ready:
+            return web.Response(text=f"ready: {len(states)} partitions\n")
+        lines = [
+            f"partition {number}: {state.value}{': ' + reason if reason else ''}"
+            for number, (state, reason) in states.items()
+        ]
+        return web.Response(status=503, text="\n".join(lines or ["no partition is assigned yet"]) + "\n")

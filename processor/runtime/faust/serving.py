@@ -1,0 +1,139 @@
+"""A topology served on Kafka: what ``trayecto worker`` does, and the app for Faust's own command line.
+
+    TRAYECTO_TOPOLOGY=shop TRAYECTO_BROKER=127.0.0.1:9092 faust -A processor.runtime.faust.serving:app worker
+
+The topics have to be there (``trayecto topics create``): a worker that made them itself could make them with
+the wrong number of partitions, and that number decides where every contact lives.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from processor.core.topics import topic_names
+from processor.language import load_topology
+from processor.runtime.faust.app import WorkerApp, make_app
+from processor.runtime.faust.deciding import Deciding, Deployed, Tally
+from processor.runtime.faust.errors import WorkerError
+from processor.runtime.faust.pages import Pages
+from processor.runtime.faust.settings import WorkerSettings
+from processor.runtime.faust.worker import run_worker
+from processor.runtime.kafka.settings import KafkaSettings, settings_from
+from processor.runtime.kafka.sources import encoders, schema_source
+from processor.runtime.kafka.topics import compare, look, plan, subjects
+
+if TYPE_CHECKING:
+    from mode import Service
+
+    from processor.core.model import Topology
+    from processor.store import RocksStore
+
+__all__ = ["TopicsError", "Worker", "serve"]
+
+_LOGIN = ("security_protocol", "sasl_mechanism", "sasl_plain_username", "sasl_plain_password", "ssl_context")
+
+
+class TopicsError(WorkerError):
+    """The topics are not what the topology needs; the message says which, and what to do."""
+
+
+class Worker:
+    """One worker of a topology: its settings, and the engines of its partitions.
+
+    Args:
+        topology: compiled.
+        kafka: the connection.
+        state: the folder of its databases.
+        name: of the worker, its static membership; by default that of the machine.
+        others: further fields of :class:`WorkerSettings`.
+    """
+
+    def __init__(
+        self, topology: Topology, kafka: KafkaSettings, state: Path, name: str = "", **others: Any
+    ) -> None:
+        names = topic_names(topology)
+        login = kafka.for_aiokafka()
+        self.settings = WorkerSettings(
+            app=names.app,
+            broker=kafka.broker,
+            sources=(*names.events, names.internal),
+            partitions=topology.topics.partitions,
+            state=state,
+            name=name or socket.gethostname(),
+            login={key: login[key] for key in _LOGIN if key in login},
+            **others,
+        )
+        self.tallies: dict[int, Tally] = {}
+        self._topology = topology
+        self._names = names
+        self._kafka = kafka
+        self._deployed: Deployed | None = None
+
+    def check_topics(self) -> None:
+        """Look whether the topics are there and as they have to be.
+
+        Raises:
+            TopicsError: one is missing, or has another number of partitions.
+            KafkaDown, KafkaRefused: they cannot be looked at.
+        """
+        specs = plan(self._topology)
+        found = look(self._kafka, [spec.name for spec in specs])
+        wrong = [one for one in compare(specs, found) if one.what in ("missing", "partitions")]
+        if wrong:
+            listed = "; ".join(f"{one.topic}: {one.what}, expected {one.expected}" for one in wrong)
+            raise TopicsError(f"the topics are not as the topology needs them ({listed}): {wrong[0].fix}")
+
+    def engine(self, number: int, store: RocksStore) -> Deciding:
+        """Make the engine of a partition, as :data:`processor.runtime.faust.engine.EngineFactory`."""
+        if self._deployed is None:
+            source = schema_source(self._kafka)
+            made = encoders(source, subjects(self._topology), "avro")
+            self._deployed = Deployed(self._topology, self._names, source, made)
+        return Deciding(
+            self._deployed,
+            number,
+            self.settings.partitions,
+            store,
+            grace_ms=self.settings.grace_ms,
+            now_ms=self.settings.now_ms,
+            tally=self.tallies.setdefault(number, Tally()),
+        )
+
+
+def serve(
+    worker: Worker,
+    *,
+    leave: bool = False,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+) -> None:
+    """Run a worker until SIGTERM or SIGINT, with its pages at ``host`` and ``port`` (None: without).
+
+    Raises:
+        WorkerError: it cannot start or go on; the message says why and what to do.
+        KafkaDown, KafkaRefused: the cluster cannot be looked at.
+    """
+    worker.check_topics()
+
+    def services(app: WorkerApp) -> Iterable[Service]:
+        return () if port is None else (Pages(app.lanes, worker.tallies, host, port),)
+
+    run_worker(worker.settings, worker.engine, leave=leave, loglevel="", services=services)
+
+
+def _from_environment(environ: Mapping[str, str]) -> WorkerApp:
+    topology = load_topology(Path(environ.get("TRAYECTO_TOPOLOGY", "."))).topology
+    state = Path(environ.get("TRAYECTO_STATE", "state"))
+    worker = Worker(topology, settings_from({}, environ), state, environ.get("TRAYECTO_NAME", ""))
+    return make_app(worker.settings, worker.engine)
+
+
+def __getattr__(name: str) -> Any:
+    """Make the app when it is asked for, so that importing this module needs no broker and no topology."""
+    if name == "app":
+        return _from_environment(os.environ)
+    raise AttributeError(name)
