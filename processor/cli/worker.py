@@ -89,6 +89,15 @@ def worker(
     start: Annotated[
         Start, typer.Option("--start", help="Where a partition begins that was never read.")
     ] = Start.EARLIEST,
+    metrics_port_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--metrics-port-file",
+            metavar="FILE",
+            help="Where to write the port once it answers.",
+            envvar="TRAYECTO_METRICS_PORT_FILE",
+        ),
+    ] = None,
     leave: Leave = False,
     log_level: Annotated[
         Level, typer.Option("--log-level", envvar="TRAYECTO_LOG_LEVEL", help="What is logged at least.")
@@ -117,7 +126,7 @@ def worker(
     with kafka_explained():
         try:
             one = Worker(made, settings, state, name, start=start.value)
-            serve(one, leave=leave, host=metrics_host, port=metrics_port)
+            serve(one, leave=leave, host=metrics_host, port=metrics_port, port_file=metrics_port_file)
         except WorkerError as error:
             raise CommandError(str(error), "", NO) from None
         except ConnectionError as error:

@@ -6,6 +6,8 @@ stays off, since it would serve tables to anyone.
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Pages"]
 
+log = logging.getLogger(__name__)
+
 
 class Pages(Service):
     """The pages of one worker, for as long as its app runs.
@@ -30,15 +34,23 @@ class Pages(Service):
         lanes: the worker's partitions.
         tallies: what their engines counted.
         host: the address to listen at.
-        port: of this machine; 0 for a free one, see :attr:`port`.
+        port: of this machine; 0 for a free one.
+        port_file: where to write the port once it answers, for whoever let it choose one.
     """
 
     def __init__(
-        self, lanes: Lanes, tallies: Mapping[int, Tally], host: str, port: int, **options: Any
+        self,
+        lanes: Lanes,
+        tallies: Mapping[int, Tally],
+        host: str,
+        port: int,
+        port_file: Path | None = None,
+        **options: Any,
     ) -> None:
         self._lanes = lanes
         self._host = host
         self.port = port
+        self._port_file = port_file
         self._registry = CollectorRegistry()
         self._registry.register(WorkerCollector(lanes, tallies))
         ProcessCollector(registry=self._registry)
@@ -60,6 +72,9 @@ class Pages(Service):
         site = web.TCPSite(self._runner, self._host, self.port)
         await site.start()
         self.port = self._runner.addresses[0][1]
+        log.info("answering at http://%s:%d/metrics", self._host, self.port)
+        if self._port_file is not None:
+            self._port_file.write_text(str(self.port))
 
     async def on_stop(self) -> None:
         """Answer no more."""

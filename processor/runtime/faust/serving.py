@@ -110,8 +110,11 @@ def serve(
     leave: bool = False,
     host: str = "127.0.0.1",
     port: int | None = None,
+    port_file: Path | None = None,
 ) -> None:
     """Run a worker until SIGTERM or SIGINT, with its pages at ``host`` and ``port`` (None: without).
+
+    ``port_file`` is written when they answer.
 
     Raises:
         WorkerError: it cannot start or go on; the message says why and what to do.
@@ -120,7 +123,7 @@ def serve(
     worker.check_topics()
 
     def services(app: WorkerApp) -> Iterable[Service]:
-        return () if port is None else (Pages(app.lanes, worker.tallies, host, port),)
+        return () if port is None else (Pages(app.lanes, worker.tallies, host, port, port_file),)
 
     run_worker(worker.settings, worker.engine, leave=leave, loglevel="", services=services)
 

@@ -40,6 +40,7 @@ def run_worker(
         FencedInstanceError: another worker has taken the name.
         Exception: what made the app crash.
     """
+    Service.mundane_level = "debug"  # that each part starts and stops is no news
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     app = make_app(settings, factory)
