@@ -14,7 +14,7 @@ import time
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 import pytest
@@ -302,8 +302,3 @@ def _merged(messages: Iterator[Message]) -> Sequence[Message]:
         return message.partition() or 0, message.timestamp()[1], message.topic() or "", message.offset() or 0
 
     return sorted(messages, key=place)
-
-
-def out(text: str, file: IO[str] = sys.stderr) -> None:
-    """Say something while a long test runs."""
-    print(text, file=file, flush=True)
