@@ -1,7 +1,7 @@
 """The worker as a whole: a real broker on the same machine, exactly once, ten programs, a backlog worked off.
 
-The log is published beforehand, each record at its event's time; what is timed lies between the worker's first
-tenth of the records and its last, so that starting up and the last, small chunks are not in it.
+The log is published beforehand, each record at its event's time; what is timed lies between the first
+tenth of the records and the last one, so that starting up is not in it.
 """
 
 from __future__ import annotations

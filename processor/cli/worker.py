@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from processor.cli.errors import DOWN, NO, CommandError
+from processor.cli.errors import DOWN, NO, USAGE, CommandError
 from processor.cli.kafka import Broker, CaFile, Registry, Security, User, connection, kafka_explained
 from processor.cli.options import State, TopologyOption
 
@@ -98,6 +98,14 @@ def worker(
             envvar="TRAYECTO_METRICS_PORT_FILE",
         ),
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A limit or a time-out of docs/guide/worker.md; may be given again.",
+        ),
+    ] = None,
     leave: Leave = False,
     log_level: Annotated[
         Level, typer.Option("--log-level", envvar="TRAYECTO_LOG_LEVEL", help="What is logged at least.")
@@ -119,15 +127,22 @@ def worker(
     from processor.observe.logs import configure
     from processor.runtime.faust.errors import WorkerError
     from processor.runtime.faust.serving import Worker, serve
+    from processor.runtime.faust.settings import read_setting
 
+    try:
+        others: dict[str, Any] = dict(read_setting(text) for text in settings or ())
+    except ValueError as error:
+        raise CommandError(str(error), "", USAGE) from None
     made = load_to_run(topology).topology
-    settings = connection(broker, registry, security, user, ca_file)
+    kafka = connection(broker, registry, security, user, ca_file)
     configure(log_level.value, "" if log_format is LogFormat.AUTO else log_format.value)
     with kafka_explained():
         try:
-            one = Worker(made, settings, state, name, start=start.value)
+            one = Worker(made, kafka, state, name, start=start.value, **others)
             serve(one, leave=leave, host=metrics_host, port=metrics_port, port_file=metrics_port_file)
         except WorkerError as error:
             raise CommandError(str(error), "", NO) from None
+        except ValueError as error:
+            raise CommandError(str(error), "docs/guide/worker.md has the rules", USAGE) from None
         except ConnectionError as error:
             raise CommandError(f"the broker does not answer: {error}", "", DOWN) from None

@@ -33,6 +33,7 @@ PROMISED = (
     "topics list",
     "topics create",
     "topics check",
+    "worker",
     "publish",
     "tail",
     "dlq list",

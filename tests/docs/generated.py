@@ -24,6 +24,8 @@ from processor.language import compile as loading
 from processor.language import load_topology, source, wiring
 from processor.language.graph import lifecycle_mermaid, svg
 from processor.runtime import driver
+from processor.runtime.faust.metrics import SERIES
+from processor.runtime.faust.settings import SETTABLE, documented_settings
 from processor.runtime.kafka import topics as kafka_topics
 from processor.runtime.kafka.settings import SETTINGS
 from tests.docs.pages import DOCS, page_files, write
@@ -142,12 +144,27 @@ def settings_table() -> str:
     return "\n".join(lines)
 
 
+def metrics_table() -> str:
+    """Every series of a worker."""
+    rows = [f"| `{name}` | {text} |" for name, text in SERIES.items()]
+    return "\n".join(["| series | says |", "| --- | --- |", *rows])
+
+
+def worker_settings_table() -> str:
+    """Every setting of a worker that can be set, with its default and its reason."""
+    told = documented_settings()
+    rows = [f"| `{name}` | {default:,} | {told[name]} |" for name, default in SETTABLE.items()]
+    return "\n".join(["| setting | default | what and why |", "| --- | ---: | --- |", *rows])
+
+
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("guide/expressions.md", "functions"): functions_table,
     ("guide/explain.md", "decisions"): decisions_table,
     ("guide/running.md", "refusals"): refusals_table,
     ("guide/topics.md", "refusals"): wire_refusals_table,
     ("guide/topics.md", "settings"): settings_table,
+    ("guide/worker.md", "metrics"): metrics_table,
+    ("guide/worker.md", "worker-settings"): worker_settings_table,
     ("architecture.md", "lifecycle"): lifecycle,
     ("architecture.md", "limits"): limits_table,
 }

@@ -6,6 +6,7 @@ memory a worker needs and how long a partition can be without an owner.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +14,15 @@ from typing import Any, Final
 
 import msgspec
 
-__all__ = ["START_EARLIEST", "START_LATEST", "WorkerSettings", "wall_clock_ms"]
+__all__ = [
+    "SETTABLE",
+    "START_EARLIEST",
+    "START_LATEST",
+    "WorkerSettings",
+    "documented_settings",
+    "read_setting",
+    "wall_clock_ms",
+]
 
 START_EARLIEST: Final = "earliest"
 START_LATEST: Final = "latest"
@@ -175,3 +184,43 @@ class WorkerSettings(msgspec.Struct, kw_only=True, frozen=True):
     def transactional_id(self, partition: int) -> str:
         """The id that fences every earlier owner of this partition number."""
         return f"{self.app}-{partition}"
+
+
+SETTABLE: Final[Mapping[str, int | float]] = {
+    field.name: field.default
+    for field in msgspec.structs.fields(WorkerSettings)
+    if type(field.default) in (int, float)
+}
+"""What an operator can set: the numbers, by name, with their defaults."""
+
+
+def read_setting(text: str) -> tuple[str, int | float]:
+    """Read ``NAME=VALUE``.
+
+    Raises:
+        ValueError: there is no such setting, or the value is no number of its kind above 0.
+    """
+    name, _, value = text.partition("=")
+    default = SETTABLE.get(name)
+    if default is None:
+        raise ValueError(f"there is no setting {name!r}: docs/guide/worker.md has all of them")
+    try:
+        number = type(default)(value)
+    except ValueError:
+        number = 0
+    if number <= 0:
+        kind = "a whole number" if type(default) is int else "a number"
+        raise ValueError(f"{name} is {value!r}: it has to be {kind} above 0, such as {default}")
+    return name, number
+
+
+def documented_settings() -> dict[str, str]:
+    """Return what the documentation of :class:`WorkerSettings` says of each attribute, on one line each."""
+    entry = re.compile(r"^        ([a-z_]+(?:, [a-z_]+)*): ", re.MULTILINE)
+    text = (WorkerSettings.__doc__ or "").partition("Attributes:\n")[2]
+    parts = entry.split(text)[1:]
+    told = {}
+    for names, said in zip(parts[::2], parts[1::2], strict=True):
+        line = " ".join(said.split()).replace("``", "`")
+        told.update(dict.fromkeys(names.split(", "), line))
+    return told
