@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -70,6 +72,30 @@ MetricsHost = Annotated[
         envvar="TRAYECTO_METRICS_HOST",
     ),
 ]
+MetricsPortFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics-port-file",
+        metavar="FILE",
+        help="Where to write the port once it answers.",
+        envvar="TRAYECTO_METRICS_PORT_FILE",
+    ),
+]
+StartOption = Annotated[Start, typer.Option("--start", help="Where a partition begins that was never read.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A limit or a time-out of docs/guide/worker.md; may be given again.",
+    ),
+]
+LogLevel = Annotated[
+    Level, typer.Option("--log-level", envvar="TRAYECTO_LOG_LEVEL", help="What is logged at least.")
+]
+LogForm = Annotated[
+    LogFormat, typer.Option("--log-format", envvar="TRAYECTO_LOG_FORMAT", help="How it is written.")
+]
 Leave = Annotated[
     bool, typer.Option("--leave", help="Give up the membership when stopped: partitions move at once.")
 ]
@@ -86,33 +112,12 @@ def worker(
     security: Security = None,
     user: User = None,
     ca_file: CaFile = None,
-    start: Annotated[
-        Start, typer.Option("--start", help="Where a partition begins that was never read.")
-    ] = Start.EARLIEST,
-    metrics_port_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--metrics-port-file",
-            metavar="FILE",
-            help="Where to write the port once it answers.",
-            envvar="TRAYECTO_METRICS_PORT_FILE",
-        ),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="A limit or a time-out of docs/guide/worker.md; may be given again.",
-        ),
-    ] = None,
+    start: StartOption = Start.EARLIEST,
+    metrics_port_file: MetricsPortFile = None,
+    settings: Settings = None,
     leave: Leave = False,
-    log_level: Annotated[
-        Level, typer.Option("--log-level", envvar="TRAYECTO_LOG_LEVEL", help="What is logged at least.")
-    ] = Level.INFO,
-    log_format: Annotated[
-        LogFormat, typer.Option("--log-format", envvar="TRAYECTO_LOG_FORMAT", help="How it is written.")
-    ] = LogFormat.AUTO,
+    log_level: LogLevel = Level.INFO,
+    log_format: LogForm = LogFormat.AUTO,
 ) -> None:
     """Run a topology on Kafka.
 
@@ -125,24 +130,36 @@ def worker(
     """
     from processor.cli.options import load_to_run
     from processor.observe.logs import configure
-    from processor.runtime.faust.errors import WorkerError
     from processor.runtime.faust.serving import Worker, serve
-    from processor.runtime.faust.settings import read_setting
 
-    try:
-        others: dict[str, Any] = dict(read_setting(text) for text in settings or ())
-    except ValueError as error:
-        raise CommandError(str(error), "", USAGE) from None
+    others = _read(settings)
     made = load_to_run(topology).topology
     kafka = connection(broker, registry, security, user, ca_file)
     configure(log_level.value, "" if log_format is LogFormat.AUTO else log_format.value)
-    with kafka_explained():
-        try:
-            one = Worker(made, kafka, state, name, start=start.value, **others)
-            serve(one, leave=leave, host=metrics_host, port=metrics_port, port_file=metrics_port_file)
-        except WorkerError as error:
-            raise CommandError(str(error), "", NO) from None
-        except ValueError as error:
-            raise CommandError(str(error), "docs/guide/worker.md has the rules", USAGE) from None
-        except ConnectionError as error:
-            raise CommandError(f"the broker does not answer: {error}", "", DOWN) from None
+    with kafka_explained(), _worker_explained():
+        one = Worker(made, kafka, state, name, start=start.value, **others)
+        serve(one, leave=leave, host=metrics_host, port=metrics_port, port_file=metrics_port_file)
+
+
+def _read(settings: list[str] | None) -> dict[str, Any]:
+    from processor.runtime.faust.settings import read_setting
+
+    try:
+        return dict(read_setting(text) for text in settings or ())
+    except ValueError as error:
+        raise CommandError(str(error), "", USAGE) from None
+
+
+@contextmanager
+def _worker_explained() -> Iterator[None]:
+    """Turn what can stop a worker into exit codes."""
+    from processor.runtime.faust.errors import WorkerError
+
+    try:
+        yield
+    except WorkerError as error:
+        raise CommandError(str(error), "", NO) from None
+    except ValueError as error:
+        raise CommandError(str(error), "docs/guide/worker.md has the rules", USAGE) from None
+    except ConnectionError as error:
+        raise CommandError(f"the broker does not answer: {error}", "", DOWN) from None

@@ -134,7 +134,7 @@ class Application:
     @property
     def changelog(self) -> str:
         """The changelog topic."""
-        return f"{self.name}-state-changelog"
+        return f"{self.name}-rows-changelog"
 
     def wait_processed(self, count: int, timeout_s: float = 60) -> None:
         """Wait until that many events are processed. Raises AssertionError in time."""

@@ -26,7 +26,7 @@ def no_engine(number: int, store: RocksStore) -> Engine:
 def test_the_defaults_go_together(tmp_path: Path):
     found = settings(tmp_path)
     assert found.brokers == ["h:1", "h:2"]
-    assert found.changelog == "a-state-changelog"
+    assert found.changelog == "a-rows-changelog"
     assert found.transactional_id(3) == "a-3"
 
 
@@ -63,7 +63,7 @@ def test_the_app_is_what_the_worker_needs(tmp_path: Path):
     assert conf.table_standby_replicas == 0
     assert str(conf.canonical_url) == "http://w0"
     (table,) = app.tables.values()
-    assert table.changelog_topic_name == "a-state-changelog"
+    assert table.changelog_topic_name == "a-rows-changelog"
     with pytest.raises(TypeError, match="by engines only"):
         table.data[b"key"]
     with pytest.raises(TypeError, match="by engines only"):
