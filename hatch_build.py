@@ -44,6 +44,7 @@ HOT_BESIDE_CORE = (
     "core/expressions/shown.py",
     "core/expressions/values.py",
     "runtime/driver.py",
+    "runtime/faust/deciding.py",
     "runtime/partition.py",
 )
 

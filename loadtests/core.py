@@ -22,7 +22,7 @@ from processor.core.outputs import Command, Decision
 from processor.core.rows import Row
 from processor.core.shared import Shared
 from processor.language import load_topology
-from processor.runtime.embedded import GARBAGE_THRESHOLD
+from processor.runtime.garbage import GARBAGE_THRESHOLD
 
 __all__ = ["TOPOLOGY", "measure"]
 

@@ -14,18 +14,18 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from processor.codec.registry import FileSchemas
 from processor.core.topics import topic_names
 from processor.language import load_topology
 from processor.runtime.kafka.publish import publish
 from processor.runtime.kafka.settings import KafkaSettings
+from processor.runtime.kafka.sources import schema_source
 from processor.runtime.kafka.tail import Lines, Record
 from processor.runtime.kafka.topics import create, plan
 
@@ -38,10 +38,16 @@ _LOOK_S = 0.2
 class Process:
     """A worker in a process of its own. Its log is in ``log``."""
 
-    def __init__(self, live: Live, name: str, state: Path, *options: str) -> None:
+    def __init__(
+        self, live: Live, name: str, state: Path, *options: str, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.log = state.parent / f"{name}.log"
-        arguments = ["worker", "--topology", str(live.folder), "--broker", live.settings.broker]
+        arguments = ["worker", "--topology", str(live.folder)]
         arguments += ["--state", str(state), "--name", name, "--metrics-port", "0", *options]
+        if "--broker" not in options:
+            arguments += ["--broker", live.settings.broker]
+        if live.settings.registry:
+            arguments += ["--registry", live.settings.registry]
         code = "from processor.cli import main; main()"
         env = {key: value for key, value in os.environ.items() if not key.startswith("TRAYECTO_")}
         port_file = state.parent / f"{name}.port"
@@ -51,7 +57,7 @@ class Process:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", code, *arguments],
                 cwd=ROOT,
-                env=env | {"TRAYECTO_METRICS_PORT_FILE": str(port_file)},
+                env=env | {"TRAYECTO_METRICS_PORT_FILE": str(port_file)} | dict(environment or {}),
                 stdout=log,
                 stderr=log,
             )
@@ -100,12 +106,14 @@ class Process:
 class Live:
     """A topology folder, copied with names of its own, on a broker."""
 
-    def __init__(self, folder: Path, source: Path, broker: str, prefix: str, partitions: int) -> None:
+    def __init__(
+        self, folder: Path, source: Path, broker: str, prefix: str, partitions: int, registry: str = ""
+    ) -> None:
         shutil.copytree(source, folder)
         with (folder / "topology.yaml").open("a", encoding="utf-8") as file:
             file.write(f"topics: {{prefix: {prefix}, partitions: {partitions}}}\n")
         self.folder = folder
-        self.settings = KafkaSettings(broker=broker)
+        self.settings = KafkaSettings(broker=broker, registry=registry)
         self.topology: Any = load_topology(folder).topology
         self.names: Any = topic_names(self.topology)
         create(self.settings, [self._in_own_time(spec) for spec in plan(self.topology)])
@@ -120,9 +128,9 @@ class Live:
         """Publish files, each record at its event's time."""
         publish(self.settings, self.topology, [str(log) for log in logs], occurred=True)
 
-    def worker(self, name: str, state: Path, *options: str) -> Process:
-        """Start a worker."""
-        return Process(self, name, state, *options)
+    def worker(self, name: str, state: Path, *options: str, **environment: str) -> Process:
+        """Start a worker, with further options and variables."""
+        return Process(self, name, state, *options, environment=environment)
 
     def await_end(self, *workers: Process, after_ms: int, timeout_s: float) -> None:
         """Wait until every partition has decided until ``after_ms``, which only the log's end lets it."""
@@ -144,7 +152,7 @@ class Live:
 
     def lines(self, topic: str, subject: str) -> Iterator[tuple[Record, bytes]]:
         """Every committed record of a topic of ours, as the line that `run` would have written."""
-        lines = Lines(subject, FileSchemas())
+        lines = Lines(subject, schema_source(self.settings))
         for record in self.records(topic):
             line = lines.line(record)
             assert isinstance(line, bytes), line

@@ -10,7 +10,6 @@ can only take the state back behind the outputs, which are then cut and written 
 from __future__ import annotations
 
 import fcntl
-import gc
 import os
 import secrets
 import signal
@@ -25,16 +24,16 @@ import msgspec
 
 from processor.codec.writers import RUN_MARKER, Format, OutputFolder
 from processor.core.model import Topology
+from processor.runtime.garbage import few_collections
 from processor.runtime.intake import look_into
 from processor.runtime.position import STDIN, Position, RunError, check_sources, check_topology
 from processor.runtime.replay import CHUNK_RECORDS, Progress, Replay, wall_clock
 from processor.runtime.summary import RunReport
 from processor.store import RocksStore, StateError, open_rocks
 
-__all__ = ["GARBAGE_THRESHOLD", "PARTITIONS", "RunOptions", "run"]
+__all__ = ["PARTITIONS", "RunOptions", "run"]
 
 PARTITIONS: Final = 8
-GARBAGE_THRESHOLD: Final = 200_000
 _ROCKS_FILE: Final = "CURRENT"  # there is one in every RocksDB database
 _ANEW: Final = "or give a new state and output folder to begin from the first event"
 
@@ -93,7 +92,7 @@ def run(options: RunOptions, on_progress: Callable[[Progress], None] | None = No
         OutputFolder(options.out, options.output, sync=options.sync) as out,
         _locked(options.out),
         _stoppable(enabled=options.signals) as stopped,
-        _few_collections(),
+        few_collections(),
     ):
         replay = Replay(
             options.topology,
@@ -223,17 +222,3 @@ def _stoppable(*, enabled: bool) -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _few_collections() -> Iterator[None]:
-    """Look for cycles seldom: the topology is frozen, rows and outputs hold none and go by their counts."""
-    thresholds = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GARBAGE_THRESHOLD, *thresholds[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()

@@ -17,7 +17,8 @@ import fastavro
 
 from processor.codec.writers import RUN_MARKER
 from processor.core.model import Topology
-from processor.language import load_topology
+from processor.core.time import format_time
+from processor.language import Loaded, load_scenarios, load_topology
 from processor.runtime.embedded import RunOptions, run
 from processor.runtime.summary import RunReport
 
@@ -31,6 +32,13 @@ MIX = [
     ("email_clicked", 6), ("profile_updated", 6), ("consent_granted", 6), ("contact_identified", 3),
     ("survey_answered", 2), ("list_joined", 1), ("consent_withdrawn", 1), ("contact_added", 1),
 ]  # fmt: skip
+
+
+_GALLERY = Path(__file__).parents[2] / "topologies"
+GALLERY_FOLDERS = [
+    _GALLERY / "demo",
+    *sorted(path.parent for path in _GALLERY.glob("blueprints/*/topology.yaml")),
+]
 
 
 @cache
@@ -162,3 +170,25 @@ def child(
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
+
+
+def scenario_log(loaded: Loaded) -> list[dict[str, Any]]:
+    """Every scenario's contact and events as one log, in order of time."""
+    found: list[tuple[int, int, dict[str, Any]]] = []
+    for number, scenario in enumerate(load_scenarios(loaded)):
+        contact = f"contact-{number}"
+        profile = scenario.profile | ({"tz": scenario.tz} if scenario.tz else {})
+        facts: list[tuple[int, str, dict[str, Any]]] = [(scenario.start_ms, "profile_updated", profile)]
+        facts += [(scenario.start_ms, "consent_granted", {"purpose": name}) for name in scenario.consents]
+        facts += [(scenario.start_ms, "list_joined", {"list": name}) for name in scenario.lists]
+        facts += [(event.at_ms, event.type, event.properties) for event in scenario.events]
+        for at_ms, kind, properties in facts:
+            event = {
+                "event_id": f"e-{len(found)}",
+                "contact_id": contact,
+                "type": kind,
+                "occurred_at": format_time(at_ms),
+                "properties": properties,
+            }
+            found.append((at_ms, len(found), event))
+    return [event for _, _, event in sorted(found, key=lambda item: item[:2])]

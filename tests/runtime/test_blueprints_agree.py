@@ -10,38 +10,15 @@ import pytest
 
 from processor.codec.events import decode_event
 from processor.core.events import Event
-from processor.core.time import DAY_MS, format_time
-from processor.language import Loaded, load_scenarios, load_topology
+from processor.core.time import DAY_MS
+from processor.language import load_topology
 from processor.runtime.backtest import BacktestOptions, backtest
 from processor.runtime.driver import Driver
 from processor.runtime.embedded import RunOptions, run
 from processor.store.memory import MemoryStore
+from tests.runtime.harness import GALLERY_FOLDERS, scenario_log
 
-GALLERY = Path(__file__).parents[2] / "topologies"
-FOLDERS = [GALLERY / "demo", *sorted(path.parent for path in GALLERY.glob("blueprints/*/topology.yaml"))]
 FAR_MS = 4_000_000_000_000  # 2096: no event of a log is in the future of it
-
-
-def _log(loaded: Loaded) -> list[dict[str, Any]]:
-    """Every scenario's contact and events as one log, in order of time."""
-    found: list[tuple[int, int, dict[str, Any]]] = []
-    for number, scenario in enumerate(load_scenarios(loaded)):
-        contact = f"contact-{number}"
-        profile = scenario.profile | ({"tz": scenario.tz} if scenario.tz else {})
-        facts: list[tuple[int, str, dict[str, Any]]] = [(scenario.start_ms, "profile_updated", profile)]
-        facts += [(scenario.start_ms, "consent_granted", {"purpose": name}) for name in scenario.consents]
-        facts += [(scenario.start_ms, "list_joined", {"list": name}) for name in scenario.lists]
-        facts += [(event.at_ms, event.type, event.properties) for event in scenario.events]
-        for at_ms, kind, properties in facts:
-            event = {
-                "event_id": f"e-{len(found)}",
-                "contact_id": contact,
-                "type": kind,
-                "occurred_at": format_time(at_ms),
-                "properties": properties,
-            }
-            found.append((at_ms, len(found), event))
-    return [event for _, _, event in sorted(found, key=lambda item: item[:2])]
 
 
 def _written(folder: Path) -> list[dict[str, Any]]:
@@ -51,10 +28,10 @@ def _written(folder: Path) -> list[dict[str, Any]]:
     return sorted(commands, key=lambda command: command["command_id"])
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", GALLERY_FOLDERS, ids=lambda folder: folder.name)
 def test_all_shells_give_equal_commands(tmp_path, folder):
     loaded = load_topology(folder)
-    log = _log(loaded)
+    log = scenario_log(loaded)
     source = tmp_path / "log.jsonl"
     source.write_bytes(b"".join(msgspec.json.encode(event) + b"\n" for event in log))
     decoded = [

@@ -31,9 +31,20 @@ from processor.runtime.faust.fixes.fetch_times import FetchTimes
 from processor.runtime.faust.fixes.membership import keep_name, leave
 from processor.runtime.faust.merge import Chunk
 
-__all__ = ["ChunkThread"]
+__all__ = ["ChunkThread", "is_lost"]
 
 _FETCH_MIN_BYTES: Final = 1
+
+
+def is_lost(error: Exception, starts: Mapping[TopicPartition, int]) -> bool:
+    """Whether an error of a fetch says that a position of ours is not in the log.
+
+    ``starts``: the position from which each partition is fetched now. Between its assignment and the lane's
+    seek aiokafka asks for the group's offset by itself: that there is none, or that one is out of range, says
+    nothing about ours, and can come to light long after the seek.
+    """
+    said = error.args[0] if error.args else None
+    return isinstance(said, Mapping) and any(starts.get(tp) == offset for tp, offset in said.items())
 
 
 class ChunkThread(AIOKafkaConsumerThread):
@@ -86,7 +97,7 @@ class ChunkThread(AIOKafkaConsumerThread):
                     max_records=self.app.settings.fetch_records_max,
                 )
             except (OffsetOutOfRangeError, NoOffsetForPartitionError) as error:
-                return [error]
+                return [error] if is_lost(error, self._starts) else []
         assignment = self._assignment()
         found: list[Chunk | BaseException] = []
         for tp in active if assignment is not None else ():

@@ -14,6 +14,7 @@ from processor.runtime.faust.app import WorkerApp, make_app
 from processor.runtime.faust.engine import EngineFactory
 from processor.runtime.faust.errors import WorkerError
 from processor.runtime.faust.settings import WorkerSettings
+from processor.runtime.garbage import few_collections
 
 __all__ = ["run_worker"]
 
@@ -57,7 +58,8 @@ def run_worker(
     )
     worker.spinner = None  # it writes to the terminal, whether there is one or not
     try:
-        worker.execute_from_commandline()
+        with few_collections():
+            worker.execute_from_commandline()
     except SystemExit as exit_:
         crash = app.crash_reason
         if isinstance(crash, WorkerError):
