@@ -152,11 +152,12 @@ class Live:
 
     def lines(self, topic: str, subject: str) -> Iterator[tuple[Record, bytes]]:
         """Every committed record of a topic of ours, as the line that `run` would have written."""
-        lines = Lines(subject, schema_source(self.settings))
-        for record in self.records(topic):
-            line = lines.line(record)
-            assert isinstance(line, bytes), line
-            yield record, line
+        with contextlib.closing(schema_source(self.settings)) as source:
+            lines = Lines(subject, source)
+            for record in self.records(topic):
+                line = lines.line(record)
+                assert isinstance(line, bytes), line
+                yield record, line
 
     def records(self, topic: str) -> Iterator[Record]:
         """Every committed record of a topic, partition by partition."""
