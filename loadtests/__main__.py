@@ -17,7 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from loadtests import core, embedded, wire
+import processor
+from loadtests import core, embedded, wire, worker
 
 CONTACTS_PER_EVENT = 0.25  # four events a contact, which gives rows and shares as docs/performance.md says
 
@@ -31,6 +32,7 @@ def _machine() -> dict[str, Any]:
                 model = line.partition(":")[2].strip()
                 break
     return {
+        "compiled": processor.is_compiled(),
         "processor": model,
         "cores": os.cpu_count(),
         "python": platform.python_version(),
@@ -43,13 +45,15 @@ def main() -> int:
     """Run the chosen measurements."""
     parser = argparse.ArgumentParser(prog="python -m loadtests", description=__doc__)
     parser.add_argument(
-        "what", nargs="*", default=["core", "embedded", "demo"], help="core, embedded, demo, wire"
+        "what", nargs="*", default=["core", "embedded", "demo"], help="core, embedded, demo, wire, worker"
     )
     parser.add_argument("--events", type=int, default=1_000_000, help="generated events (default a million)")
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
     options = parser.parse_args()
-    if wrong := set(options.what) - {"core", "embedded", "demo", "wire"}:
-        parser.error(f"unknown measurement {', '.join(sorted(wrong))}: write core, embedded, demo or wire")
+    if wrong := set(options.what) - {"core", "embedded", "demo", "wire", "worker"}:
+        parser.error(
+            f"unknown measurement {', '.join(sorted(wrong))}: write core, embedded, demo, wire or worker"
+        )
     contacts = max(1, int(options.events * CONTACTS_PER_EVENT))
     figures: dict[str, Any] = {"machine": _machine()}
     for what in options.what:
@@ -61,6 +65,13 @@ def main() -> int:
         if what == "wire":
             figures["wire"] = wire.measure()
             print(json.dumps({"wire": figures["wire"]}), flush=True)
+            continue
+        if what == "worker":
+            for partitions in (2, 8):
+                with tempfile.TemporaryDirectory() as folder:
+                    found = worker.measure(Path(folder), options.events, contacts, "uniform", partitions)
+                figures[f"worker_{partitions}_partitions"] = found
+                print(json.dumps({f"worker_{partitions}_partitions": found}), flush=True)
             continue
         for law in ("uniform", "zipf"):
             if what == "core":

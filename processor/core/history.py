@@ -16,21 +16,29 @@ windows, while total, first and last go on.
 from __future__ import annotations
 
 import dataclasses
-from bisect import bisect_right, insort
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from math import isfinite
 from operator import itemgetter
+from struct import Struct
 from typing import Any, Final
 
 from processor.core.model import Fn, SeriesSpec
 from processor.core.rows import SERIES_TIMES_MAX
 from processor.core.sections import Series
 
-__all__ = ["count", "merge", "merge_series", "record", "series_key", "series_spec", "window"]
+__all__ = [
+    "count", "merge", "merge_series", "record", "series_key", "series_spec", "times_of", "times_packed",
+    "values_of", "values_packed", "window",
+]  # fmt: skip
 
 # What has left the window is cut off a few at a time: looking for it each time would cost more than it frees.
 _SLACK: Final = 8
+_BYTES: Final = 8  # of a packed time or value
+_TIME: Final = Struct("=q")
+_VALUE: Final = Struct("=d")
 _STALE: Final = 3
 _SUM_MAX: Final = 1e300
 
@@ -67,38 +75,66 @@ def merge_series(specs: Iterable[SeriesSpec]) -> tuple[SeriesSpec, ...]:
     return tuple(merged.values())
 
 
+def times_of(series: Series) -> Sequence[int]:
+    """The times (ms) of a series, ascending."""
+    return array("q", series.times)
+
+
+def values_of(series: Series) -> Sequence[float]:
+    """The values beside the times; of a sum over everything, [sum, how many were summed]."""
+    return array("d", series.values)
+
+
+def times_packed(times: Iterable[int]) -> bytes:
+    """Times as a series keeps them."""
+    return array("q", times).tobytes()
+
+
+def values_packed(values: Iterable[float]) -> bytes:
+    """Values as a series keeps them."""
+    return array("d", values).tobytes()
+
+
 def record(history: dict[str, Series], spec: SeriesSpec, occurred_ms: int, value: Any, now_ms: int) -> None:
     """Count an occurrence at ``occurred_ms``, which for a late event is before ``now_ms``.
 
     With ``spec.value``, an occurrence without a finite number counts in the total and in no sum.
     """
     series = history.get(spec.key)
+    last_ms = occurred_ms
     if series is None:
-        series = history[spec.key] = Series(1, occurred_ms, occurred_ms, [], [])
+        series = history[spec.key] = Series(1, occurred_ms, occurred_ms)
     else:
         series.total += 1
-        if occurred_ms >= series.last_ms:
+        last_ms = series.last_ms
+        if occurred_ms >= last_ms:
             series.last_ms = occurred_ms
         elif occurred_ms < series.first_ms:
             series.first_ms = occurred_ms
-    window_ms = spec.window_ms
     if spec.value:
-        _record_value(series, window_ms, occurred_ms, value, now_ms)
-    elif window_ms:
+        _record_value(series, spec.window_ms, occurred_ms, value, now_ms, in_order=occurred_ms >= last_ms)
+    elif spec.window_ms:
         times = series.times
-        if times and occurred_ms < times[-1]:
-            insort(times, occurred_ms)
-        else:
-            times.append(occurred_ms)
-        if len(times) > _SLACK:
-            floor_ms = now_ms - window_ms
-            if times[_STALE] <= floor_ms:
-                del times[: bisect_right(times, floor_ms)]
-            if len(times) > SERIES_TIMES_MAX:
-                del times[0]
+        end = len(times) if occurred_ms >= last_ms else bisect_right(array("q", times), occurred_ms) * _BYTES
+        times = times[:end] + _TIME.pack(occurred_ms) + times[end:]
+        series.times = times[_cut(times, now_ms - spec.window_ms) * _BYTES :]
 
 
-def _record_value(series: Series, window_ms: int, occurred_ms: int, value: Any, now_ms: int) -> None:
+def _cut(times: bytes, floor_ms: int) -> int:
+    """How many of the oldest occurrences to let go of: those that left the window, and what is too many."""
+    count = len(times) // _BYTES
+    if count <= _SLACK:
+        return 0
+    cut = 0
+    stale_ms: int = _TIME.unpack_from(times, _STALE * _BYTES)[0]
+    if stale_ms <= floor_ms:
+        cut = bisect_right(array("q", times), floor_ms)
+    return max(cut, count - SERIES_TIMES_MAX)
+
+
+def _record_value(
+    series: Series, window_ms: int, occurred_ms: int, value: Any, now_ms: int, *, in_order: bool
+) -> None:
     if value.__class__ not in (int, float):
         return
     try:
@@ -107,27 +143,23 @@ def _record_value(series: Series, window_ms: int, occurred_ms: int, value: Any, 
         return
     if not isfinite(number):
         return
-    times, values = series.times, series.values
     if not window_ms:
-        series.values = _added(values, (number, 1.0))
+        series.values = _added(series.values, (number, 1.0))
         return
-    at = bisect_right(times, occurred_ms) if times and occurred_ms < times[-1] else len(times)
-    times.insert(at, occurred_ms)
-    values.insert(at, number)
-    if len(times) > _SLACK:
-        cut = 0
-        if times[_STALE] <= now_ms - window_ms:
-            cut = bisect_right(times, now_ms - window_ms)
-        cut = max(cut, len(times) - SERIES_TIMES_MAX)
-        del times[:cut]
-        del values[:cut]
+    times, values = series.times, series.values
+    end = len(times) if in_order else bisect_right(array("q", times), occurred_ms) * _BYTES
+    times = times[:end] + _TIME.pack(occurred_ms) + times[end:]
+    cut = _cut(times, now_ms - window_ms) * _BYTES
+    series.times = times[cut:]
+    series.values = (values[:end] + _VALUE.pack(number) + values[end:])[cut:]
 
 
-def _added(values: list[float], more: Sequence[float]) -> list[float]:
+def _added(values: bytes, more: Sequence[float]) -> bytes:
     """Two [sum ever, how many], as one. A sum stays within what a float can hold: rows keep no infinities."""
     if not values:
-        return list(more)
-    return [min(max(values[0] + more[0], -_SUM_MAX), _SUM_MAX), values[1] + more[1]]
+        return values_packed(more)
+    total, count = array("d", values)
+    return values_packed((min(max(total + more[0], -_SUM_MAX), _SUM_MAX), count + more[1]))
 
 
 def merge(mine: dict[str, Series], theirs: dict[str, Series]) -> None:
@@ -141,19 +173,22 @@ def merge(mine: dict[str, Series], theirs: dict[str, Series]) -> None:
         own.first_ms = min(own.first_ms, series.first_ms)
         own.last_ms = max(own.last_ms, series.last_ms)
         if (own.values and not own.times) or (series.values and not series.times):
-            own.values = _added(own.values, series.values) if series.values else own.values
+            own.values = _added(own.values, values_of(series)) if series.values else own.values
         elif own.values or series.values:
-            pairs = [*zip(own.times, own.values, strict=True), *zip(series.times, series.values, strict=True)]
+            pairs = [
+                *zip(times_of(own), values_of(own), strict=True),
+                *zip(times_of(series), values_of(series), strict=True),
+            ]
             pairs = sorted(pairs, key=itemgetter(0))[-SERIES_TIMES_MAX:]
-            own.times = [at for at, _ in pairs]
-            own.values = [value for _, value in pairs]
+            own.times = times_packed([at for at, _ in pairs])
+            own.values = values_packed([value for _, value in pairs])
         else:
-            own.times = sorted((*own.times, *series.times))[-SERIES_TIMES_MAX:]
+            own.times = times_packed(sorted((*times_of(own), *times_of(series)))[-SERIES_TIMES_MAX:])
 
 
 def window(series: Series, now_ms: int, within_ms: int) -> tuple[int, int]:
-    """Where in ``series.times`` the occurrences in ``(now - within, now]`` begin and end (exclusive)."""
-    times = series.times
+    """Where among the times the occurrences in ``(now - within, now]`` begin and end (exclusive)."""
+    times = array("q", series.times)
     return bisect_right(times, now_ms - within_ms), bisect_right(times, now_ms)
 
 

@@ -24,7 +24,7 @@ __all__ = [
     "due_ms_of",
 ]
 
-ROW_VERSION: Final = 1
+ROW_VERSION: Final = 2
 ENROLLMENTS_MAX: Final = 32  # further entries are refused and recorded ("too_many_enrollments")
 SERIES_TIMES_MAX: Final = 256  # the oldest occurrence falls out of windows; the total goes on counting
 ATTRIBUTES_MAX: Final = 200  # further attributes are not kept, recorded ("profile_full")

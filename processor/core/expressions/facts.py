@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import Any, Final
 
 from processor.core.expressions.moments import look_again, next_step
 from processor.core.expressions.values import bounded
-from processor.core.history import window
+from processor.core.history import times_of, values_of, window
 from processor.core.time import DAY_MS
 from processor.core.turn import Turn
 
@@ -36,7 +38,7 @@ def count_within(turn: Turn, key: str, within_ms: int, low: int = -1, high: int 
     series = turn.row.history.get(key)
     if series is None:
         return 0
-    occurred = series.times
+    occurred = array("q", series.times)
     begin = bisect_right(occurred, turn.now_ms - within_ms)
     end = len(occurred)
     if begin == end:
@@ -58,7 +60,7 @@ def count_within(turn: Turn, key: str, within_ms: int, low: int = -1, high: int 
     return count
 
 
-def _count_amid(turn: Turn, occurred: list[int], begin: int, within_ms: int) -> int:
+def _count_amid(turn: Turn, occurred: Sequence[int], begin: int, within_ms: int) -> int:
     """The count where some occurrences are still to come."""
     end = bisect_right(occurred, turn.now_ms)
     look_again(turn, occurred[end])
@@ -73,11 +75,12 @@ def _values(turn: Turn, key: str, within_ms: int) -> list[float]:
     if series is None:
         return []
     begin, end = window(series, turn.now_ms, within_ms)
+    occurred = times_of(series)
     if begin < end:
-        look_again(turn, series.times[begin] + within_ms)
-    if end < len(series.times):
-        look_again(turn, series.times[end])
-    return series.values[begin:end]
+        look_again(turn, occurred[begin] + within_ms)
+    if end < len(occurred):
+        look_again(turn, occurred[end])
+    return list(values_of(series)[begin:end])
 
 
 def sum_within(turn: Turn, key: str, within_ms: int) -> Any:
@@ -103,7 +106,7 @@ def avg_within(turn: Turn, key: str, within_ms: int) -> Any:
 def sum_ever(turn: Turn, key: str) -> Any:
     """The sum over all."""
     series = turn.row.history.get(key)
-    return 0 if series is None or not series.values else round(series.values[0], _DECIMALS)
+    return 0 if series is None or not series.values else round(values_of(series)[0], _DECIMALS)
 
 
 def avg_ever(turn: Turn, key: str) -> Any:
@@ -111,7 +114,8 @@ def avg_ever(turn: Turn, key: str) -> Any:
     series = turn.row.history.get(key)
     if series is None or not series.values:
         return None
-    return round(series.values[0] / series.values[1], _DECIMALS)
+    total, number = values_of(series)
+    return round(total / number, _DECIMALS)
 
 
 def happened_ever(turn: Turn, key: str) -> bool:
@@ -125,11 +129,12 @@ def happened_within(turn: Turn, key: str, within_ms: int) -> bool:
     if series is None:
         return False
     begin, end = window(series, turn.now_ms, within_ms)
-    if end < len(series.times):
-        look_again(turn, series.times[end])
+    occurred = times_of(series)
+    if end < len(occurred):
+        look_again(turn, occurred[end])
     if begin == end:
         return False
-    look_again(turn, series.times[end - 1] + within_ms)
+    look_again(turn, occurred[end - 1] + within_ms)
     return True
 
 
