@@ -43,7 +43,8 @@ class Process:
     ) -> None:
         self.log = state.parent / f"{name}.log"
         arguments = ["worker", "--topology", str(live.folder)]
-        arguments += ["--state", str(state), "--name", name, "--metrics-port", "0", *options]
+        arguments += ["--state", str(state), "--name", name, "--metrics-port", "0"]
+        arguments += ["--own-time", *options]
         if "--broker" not in options:
             arguments += ["--broker", live.settings.broker]
         if live.settings.registry:

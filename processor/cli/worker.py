@@ -90,6 +90,10 @@ Settings = Annotated[
         help="A limit or a time-out of docs/guide/worker.md; may be given again.",
     ),
 ]
+OwnTime = Annotated[
+    bool,
+    typer.Option("--own-time", help="Believe records' own times (CreateTime), to replay a log of the past."),
+]
 LogLevel = Annotated[
     Level, typer.Option("--log-level", envvar="TRAYECTO_LOG_LEVEL", help="What is logged at least.")
 ]
@@ -116,6 +120,7 @@ def worker(
     metrics_port_file: MetricsPortFile = None,
     settings: Settings = None,
     leave: Leave = False,
+    own_time: OwnTime = False,
     log_level: LogLevel = Level.INFO,
     log_format: LogForm = LogFormat.AUTO,
 ) -> None:
@@ -137,7 +142,7 @@ def worker(
     kafka = connection(broker, registry, security, user, ca_file)
     configure(log_level.value, "" if log_format is LogFormat.AUTO else log_format.value)
     with kafka_explained(), _worker_explained():
-        one = Worker(made, kafka, state, name, start=start.value, **others)
+        one = Worker(made, kafka, state, name, start=start.value, own_time=own_time, **others)
         serve(one, leave=leave, host=metrics_host, port=metrics_port, port_file=metrics_port_file)
 
 

@@ -65,7 +65,8 @@ def single_head(fingerprint: bytes) -> bytes:
 
 
 def schema_key(head: bytes) -> SchemaKey | None:
-    """Return what names the schema in a head (5 or 10 bytes), None where the head is cut off."""
+    """Return what names the schema in a head (5 or 10 bytes), None where it is cut off or no name."""
     if head[:1] == b"\0":
-        return int.from_bytes(head[1:], "big") if len(head) == CONFLUENT_BYTES else None
+        found = int.from_bytes(head[1:], "big") if len(head) == CONFLUENT_BYTES else None
+        return None if found is not None and found > _ID_MAX else found  # no registry gives such an id
     return head[len(_SINGLE) :] if len(head) == SINGLE_BYTES else None

@@ -70,6 +70,8 @@ def arrive(turn: Turn, message: Message) -> None:
     """Take in the row of a contact that has become this one."""
     row = turn.row
     other = Row.decode(message.body["row"])
+    if row.alias and message.body["from"] in {row.alias, turn.contact_id} and turn.contact_id < row.alias:
+        row.alias = ""  # two contacts that became each other at once: the first by name is the one that stays
     if row.alias:
         hops = message.body["hops"] + 1
         if hops > HOPS_MAX:

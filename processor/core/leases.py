@@ -40,13 +40,28 @@ def take_unit(turn: Turn, program: Program) -> bool:
     if lease.exhausted or len(lease.waiting) >= LEASE_WAITERS_MAX:
         turn.out.append(Message("wake", turn.contact_id, turn.now_ms, {"lease": name}))
         return False
+    _wait(turn, program, lease)
+    return False
+
+
+def wait_again(turn: Turn, program: Program) -> bool:
+    """A woken contact for which the grant did not suffice queues once more; False where no more come."""
+    lease = turn.shared.leases.get(_name(program))
+    if lease is None or lease.exhausted or len(lease.waiting) >= LEASE_WAITERS_MAX:
+        return False
+    _wait(turn, program, lease)
+    return True
+
+
+def _wait(turn: Turn, program: Program, lease: Lease) -> None:
+    name, shared = _name(program), turn.shared
+    turn.shared_changed = True
     lease.waiting.append(turn.contact_id)
     if not lease.asked:
         lease.asked = True
         units = max(1, program.entrants_max // 100)
         body = {"lease": name, "units": units, "limit": program.entrants_max, "from": shared.number}
         turn.out.append(Message("lease_ask", "", turn.now_ms, body, home=name))
-    return False
 
 
 def unit_for(turn: Turn, program: Program) -> bool:

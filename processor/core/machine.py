@@ -13,8 +13,8 @@ from processor.core.enrollments import end, fire, hear, look, remove, run
 from processor.core.entries import consider, granted
 from processor.core.events import Due, Event, Message
 from processor.core.history import record as record_history
-from processor.core.identity import arrive, ask_to_depart, depart
-from processor.core.leases import unit_for
+from processor.core.identity import HOPS_MAX, arrive, ask_to_depart, depart
+from processor.core.leases import unit_for, wait_again
 from processor.core.lifecycle import ACTIVE, ENDED, PENDING
 from processor.core.outputs import Decision
 from processor.core.profile import BUILT_IN
@@ -85,7 +85,7 @@ def _tidy(turn: Turn) -> None:
     turn.retimed = False
 
 
-def _event(turn: Turn, event: Event, watermark_ms: int) -> None:
+def _event(turn: Turn, event: Event, watermark_ms: int, hops: int = 0) -> None:
     row = turn.row
     occurred_ms = event.occurred_ms
     if event.append_ms and occurred_ms > event.append_ms + AHEAD_MS_MAX:
@@ -99,7 +99,7 @@ def _event(turn: Turn, event: Event, watermark_ms: int) -> None:
         )
         occurred_ms = event.append_ms
     if row.alias:
-        _forward(turn, event)
+        _forward(turn, event, hops)
         return
     until_ms = min(occurred_ms, watermark_ms)
     if 0 < row.due_ms <= until_ms or row.swept < turn.shared.sweep_number:
@@ -246,6 +246,9 @@ def _look_around(turn: Turn) -> None:
 def _catch_up(turn: Turn, until_ms: int) -> None:
     """Give the contact the sweeps it lacks, and fire its timers due by ``until_ms``, in order of time."""
     row = turn.row
+    if row.alias:  # whoever it has become has sweeps of its own
+        row.swept = turn.shared.sweep_number
+        return
     if 0 < row.due_ms <= until_ms and row.timers and postpone_idle(turn, until_ms):
         row.due_ms = earliest(row)
     while True:
@@ -312,6 +315,8 @@ def _own_timer(turn: Turn, timer: Timer) -> None:
     elif timer.kind in {"date", "idle"}:
         program, _, name = timer.name.partition("/")
         entry = turn.topology.entry_named(program, name)
+        if timer.kind == "idle":
+            turn.row.armed -= 1
         if entry is None:
             return
         if timer.kind == "date":
@@ -319,7 +324,6 @@ def _own_timer(turn: Turn, timer: Timer) -> None:
             if entry.yearly:
                 arm_date(turn, entry, timer.due_ms + 1)
             return
-        turn.row.armed -= 1
         consider(turn, entry, f"{timer.name}@{idle_since(turn, entry)}")
     # a "look" timer has done its work: _settle looks around
 
@@ -327,7 +331,7 @@ def _own_timer(turn: Turn, timer: Timer) -> None:
 def _message(turn: Turn, message: Message, watermark_ms: int) -> None:
     row = turn.row
     if message.kind == "event":
-        _event(turn, _event_of(message), watermark_ms)
+        _event(turn, _event_of(message), watermark_ms, message.body.get("hops", 0))
         return
     _catch_up(turn, min(message.at_ms, watermark_ms))
     row = turn.row
@@ -343,16 +347,24 @@ def _message(turn: Turn, message: Message, watermark_ms: int) -> None:
             program = turn.topology.programs.get(enrollment.program)
             waits = enrollment.state == PENDING and program is not None
             if waits and program is not None and message.body["lease"] == f"entrants/{program.name}":
-                granted(turn, program, enrollment, unit=unit_for(turn, program))
+                if unit_for(turn, program):
+                    granted(turn, program, enrollment, unit=True)
+                elif not wait_again(turn, program):
+                    granted(turn, program, enrollment, unit=False)
     else:
         reason = f"message kind {message.kind!r} is not for a contact"
         raise AssertionError(reason)
     _settle(turn)
 
 
-def _forward(turn: Turn, event: Event) -> None:
+def _forward(turn: Turn, event: Event, hops: int) -> None:
     """An event of a contact that has become another goes on to that one."""
+    if hops >= HOPS_MAX:
+        clock_ms = turn.row.clock_ms
+        turn.out.append(Decision("limit", turn.contact_id, clock_ms, "", 0, "", "", "alias_chain"))
+        return
     body = {
+        "hops": hops + 1,
         "event_id": event.event_id,
         "type": event.type,
         "occurred_ms": event.occurred_ms,

@@ -15,6 +15,8 @@ import structlog
 __all__ = ["LEVELS", "configure"]
 
 LEVELS: Final = ("debug", "info", "warning", "error")
+# Without the values of local variables, which may be a record with everything about a contact.
+_frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 _CHATTY: Final = ("aiokafka", "faust", "mode")  # they tell each step of a rebalance as information
 
 
@@ -37,9 +39,13 @@ def configure(level: str = "info", form: str = "", stream: TextIO | None = None)
         structlog.processors.StackInfoRenderer(),
     ]
     last: list[Any] = (
-        [structlog.dev.ConsoleRenderer(colors=out.isatty())]
+        [
+            structlog.dev.ConsoleRenderer(
+                colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
         if as_text
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        else [structlog.processors.ExceptionRenderer(_frames), structlog.processors.JSONRenderer()]
     )
     handler = logging.StreamHandler(out)
     handler.setFormatter(

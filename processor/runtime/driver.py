@@ -35,9 +35,14 @@ if TYPE_CHECKING:
     from processor.core.outputs import Output
     from processor.store.base import Store
 
-__all__ = ["ROWS_HELD_MAX", "Driver", "Failure", "Taken"]
+__all__ = ["ROWS_HELD_MAX", "ROW_BYTES_MAX", "Driver", "Failure", "Taken"]
 
+ROW_BYTES_MAX: Final = 1 << 20  # of one row; a broker takes no record of the changelog beyond 4 MiB
 ROWS_HELD_MAX: Final = 20_000  # rows held in memory before the shell is asked to commit
+
+
+class RowTooLargeError(Exception):
+    """An input would make a row larger than ROW_BYTES_MAX: it is not applied."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,7 @@ class Driver:
         """One internal record of the log, as :meth:`feed` for an event."""
         if watermark_ms > self.watermark_ms:
             self.move(watermark_ms)
-        self._queue.append((self._homes[self._number_of(message)], message))
+        self._queue.append((self._homes[self.number_of(message)], message))
         self._deliver()
 
     def move(self, watermark_ms: int) -> None:
@@ -223,6 +228,8 @@ class Driver:
                 self.topology, row, partition.shared, item, self.watermark_ms
             )
             data = row.encode()
+            if len(data) > ROW_BYTES_MAX:
+                raise RowTooLargeError  # noqa: TRY301 - as whatever else the core cannot take
         except Exception as error:  # noqa: BLE001 - whatever it is, one input must not stop the log
             self._undo(partition, held, item, error)
             return
@@ -243,14 +250,15 @@ class Driver:
         elif type(output) is Command:
             self._commands.append(output)
         elif type(output) is Message:
-            number = self._number_of(output)
+            number = self.number_of(output)
             home = self._homes.get(number)
             if home is not None:
                 self._queue.append((home, output))
             else:
                 self._outgoing.append((number, output))
 
-    def _number_of(self, message: Message) -> int:
+    def number_of(self, message: Message) -> int:
+        """Return the partition that a message is for."""
         if message.partition >= 0:
             return message.partition
         return partition_of(message.home or message.contact_id, self._count)

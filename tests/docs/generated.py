@@ -77,6 +77,7 @@ LIMITS: tuple[tuple[Any, str, str, str], ...] = (
     (topics, "NAME_CHARS_MAX", "characters of a topic's name", "the topology is refused"),
     (topics, "PARTITIONS_MAX", "partitions of a topic", "the topology is refused"),
     (driver, "ROWS_HELD_MAX", "rows in memory before a commit is asked for", "the shell commits"),
+    (driver, "ROW_BYTES_MAX", "bytes of a row", "the event that would do it is a dead letter: `failed`"),
     (codec, "LINE_BYTES_MAX", "bytes of one event", "a dead letter: `too_large`"),
     (codec, "ID_BYTES_MAX", "bytes of an event id, a contact id, a type", "a dead letter"),
     (outputs, "RAW_BYTES_MAX", "bytes of a refused record that are kept", "the rest is cut off"),

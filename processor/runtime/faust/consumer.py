@@ -47,11 +47,10 @@ class ChunkConsumer(driver.Consumer):
     async def _drain_messages(self, fetcher: ServiceT) -> None:
         """Pass chunks on until stopped. A chunk that a rebalance cuts off is lost, and fetched again."""
         while not (self.should_stop or fetcher.should_stop):
-            if not self.flow_active:
-                await self.wait(self.can_resume_flow)  # type: ignore[arg-type]
-                continue
-            active = set(self._get_active_partitions())
+            active = set(self._get_active_partitions()) if self.flow_active else set()
             if not active:
+                # Every lane is starting, or waits for a registry: that is no reason to lose the membership.
+                await self._thread.touch()
                 await asyncio.sleep(_POLL_S)
                 continue
             try:

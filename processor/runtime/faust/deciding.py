@@ -89,8 +89,10 @@ class Decision:
         produce: list[Output],
         changes: Changes,
         positions: Mapping[str, int],
+        taken: Taken,
     ) -> None:
         self.produce = produce
+        self._taken = taken
         self.positions = positions
         self._engine = engine
         self._changes = changes
@@ -105,6 +107,7 @@ class Decision:
     def write(self, changelog_offset: int) -> None:
         """Store the rows, their timers, the shared row, position and mark in one batch."""
         self._engine.store_changes(self._changes, self._position, changelog_offset)
+        self._engine.count_up(self._taken)
 
 
 class Deciding:
@@ -197,7 +200,8 @@ class Deciding:
         """The event or message of a record; None for what is turned away when its turn comes."""
         if record.topic == self._deployed.names.internal:
             message = self._message(record)
-            return message if isinstance(message, Message) else None
+            mine = isinstance(message, Message) and self._driver.number_of(message) == self._number
+            return message if isinstance(message, Message) and mine else None
         event = self._event(record)
         if not isinstance(event, Event) or partition_of(event.contact_id, self._count) != self._number:
             return None
@@ -237,7 +241,9 @@ class Deciding:
         if isinstance(found, Refusal):
             self._letter(found.reason, found.message, record)
             return
-        assert isinstance(found, Event)
+        if isinstance(found, Message):
+            self._letter("not_ours", "the message is for another partition than the one it lies in", record)
+            return
         self.tally.forwarded += 1
         number = partition_of(found.contact_id, self._count)
         headers = [*record.headers, ("trayecto-forwarded-from", b"%d" % self._number)]
@@ -268,8 +274,7 @@ class Deciding:
         self._given.clear()
         produce = self._produced(taken)
         changes = taken.changes[self._number]
-        self._count_up(taken)
-        return Decision(self, produce, changes, dict(self._positions))
+        return Decision(self, produce, changes, dict(self._positions), taken)
 
     def _fail(self, failure: Failure) -> None:
         """What the core could not take: its record, or the timer or message that is in no record of ours."""
@@ -302,7 +307,8 @@ class Deciding:
         outputs.append(Output(deployed.names.clock, number, None, deployed.encode_clock(clock)))
         return outputs
 
-    def _count_up(self, taken: Taken) -> None:
+    def count_up(self, taken: Taken) -> None:
+        """Count what was committed."""
         tally = self.tally
         tally.watermark_ms = self._driver.watermark_ms
         for command in taken.commands:

@@ -78,6 +78,18 @@ class ChunkThread(AIOKafkaConsumerThread):
     def _fenced(self) -> None:
         self.parent_loop.call_soon_threadsafe(self.app.on_fenced_instance)
 
+    async def touch(self) -> None:
+        """Say that this worker lives though it fetches nothing, as every fetch says by itself.
+
+        aiokafka gives the membership up when nothing was fetched for ``poll_timeout_s``, and without a
+        partition it never fetches again.
+        """
+        await self.call_thread(self._touch)
+
+    async def _touch(self) -> None:
+        with self._ensure_consumer()._fetcher._subscriptions.fetch_context():  # noqa: SLF001
+            pass
+
     async def fetch(self, active: set[TP], timeout_s: float) -> list[Chunk | BaseException]:
         """Return what was fetched of the active partitions, waiting at most `timeout_s` for it.
 

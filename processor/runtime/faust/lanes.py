@@ -30,6 +30,7 @@ import msgspec
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from processor.codec.registry import RegistryUnavailable
 from processor.runtime.faust.commit import Committer
 from processor.runtime.faust.engine import Engine, EngineFactory, Work
 from processor.runtime.faust.errors import FencedError, PositionLostError
@@ -195,7 +196,7 @@ class Lane:
                 self._now(LaneState.LOST, str(error))
                 log.error("partition %d is stopped: %s", self.partition, error)  # noqa: TRY400 - it says all
                 return
-            except (KafkaError, StateError, TimeoutError, OSError) as error:
+            except (KafkaError, StateError, TimeoutError, OSError, RegistryUnavailable) as error:
                 self._now(LaneState.RETRYING, f"{type(error).__name__}: {error}")
             except Exception as error:
                 # Of the engine, or a bug: the partition starts anew from what is committed, as for any other
@@ -208,7 +209,7 @@ class Lane:
             if self.counts.transactions > transactions:
                 backoff_s = self._settings.restart_backoff_ms / 1000
             log.warning("partition %d starts anew in %.1f s: %s", self.partition, backoff_s, self.reason)
-            await self._pause(backoff_s)
+            await asyncio.sleep(backoff_s)  # a stop cancels it
             backoff_s = min(backoff_s * 2, self._settings.restart_backoff_ms_max / 1000)
         self._now(LaneState.ENDED, "")
 

@@ -154,5 +154,6 @@ class Lanes:
 
     @property
     def ready(self) -> bool:
-        """Whether every partition owned is being worked on."""
-        return all(lane.state is LaneState.RUNNING for lane in self._lanes.values())
+        """Whether there are partitions, and every one is being worked on."""
+        lanes = self._lanes.values()
+        return bool(lanes) and all(lane.state is LaneState.RUNNING for lane in lanes)

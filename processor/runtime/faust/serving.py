@@ -49,11 +49,20 @@ class Worker:
         kafka: the connection.
         state: the folder of its databases.
         name: of the worker, its static membership; by default that of the machine.
+        own_time: whether event topics may keep records' own times instead of the log's append times. Then a
+            record stamped ahead moves time ahead for everybody: for replaying a log of the past only.
         others: further fields of :class:`WorkerSettings`.
     """
 
     def __init__(
-        self, topology: Topology, kafka: KafkaSettings, state: Path, name: str = "", **others: Any
+        self,
+        topology: Topology,
+        kafka: KafkaSettings,
+        state: Path,
+        name: str = "",
+        *,
+        own_time: bool = False,
+        **others: Any,
     ) -> None:
         names = topic_names(topology)
         login = kafka.for_aiokafka()
@@ -71,6 +80,7 @@ class Worker:
         self._topology = topology
         self._names = names
         self._kafka = kafka
+        self._own_time = own_time
         self._deployed: Deployed | None = None
 
     def check_topics(self) -> None:
@@ -82,7 +92,10 @@ class Worker:
         """
         specs = plan(self._topology)
         found = look(self._kafka, [spec.name for spec in specs])
-        wrong = [one for one in compare(specs, found) if one.what in ("missing", "partitions")]
+        refused = {"missing", "partitions", "cleanup.policy", "max.message.bytes"}
+        if not self._own_time:
+            refused.add("message.timestamp.type")
+        wrong = [one for one in compare(specs, found) if one.what in refused]
         if wrong:
             listed = "; ".join(f"{one.topic}: {one.what}, expected {one.expected}" for one in wrong)
             raise TopicsError(f"the topics are not as the topology needs them ({listed}): {wrong[0].fix}")

@@ -1,0 +1,82 @@
+"""The pages of a worker: series that Prometheus reads, health, readiness with its reasons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from processor.runtime.faust.deciding import Tally
+from processor.runtime.faust.lanes import Counts, LaneState
+from processor.runtime.faust.metrics import SERIES
+from processor.runtime.faust.pages import Pages
+
+
+class FakeLanes:
+    def __init__(self) -> None:
+        self.found: dict[int, tuple[LaneState, str]] = {}
+
+    def states(self) -> dict[int, tuple[LaneState, str]]:
+        return self.found
+
+    def counts(self) -> dict[int, Counts]:
+        return {0: Counts(records=5, transactions=2, commit_s=0.5, restarts=1), 1: Counts(records=7)}
+
+    @property
+    def ready(self) -> bool:
+        return all(state is LaneState.RUNNING for state, _ in self.found.values())
+
+
+@pytest.fixture
+async def served():
+    lanes, tallies = FakeLanes(), {0: Tally(), 1: Tally()}
+    pages = Pages(lanes, tallies, "127.0.0.1", 0)  # type: ignore[arg-type]
+    await pages.start()
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{pages.port}") as session:
+        yield lanes, tallies, session
+    await pages.stop()
+
+
+async def get(session: Any, path: str) -> tuple[int, str]:
+    async with session.get(path) as answer:
+        return answer.status, await answer.text()
+
+
+async def test_every_series_is_there_and_partitions_are_summed(served):
+    lanes, tallies, session = served
+    lanes.found = {0: (LaneState.RUNNING, ""), 1: (LaneState.STARTING, "")}
+    for tally in tallies.values():
+        tally.events["page_viewed"] = 3
+        tally.commands["email", "welcome"] = 2
+        tally.suppressed["no_consent"] = 1
+        tally.dead["not_json"] = 4
+        tally.decisions["entered"] = 1
+        tally.watermark_ms = 1_772_357_400_000
+    status, text = await get(session, "/metrics")
+    assert status == 200
+    samples = {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert {name for name, *_ in samples} >= set(SERIES)
+    assert samples["trayecto_events_total", ("type", "page_viewed")] == 6
+    assert samples["trayecto_commands_total", ("channel", "email"), ("program", "welcome")] == 4
+    assert samples["trayecto_records_total",] == 12
+    assert samples["trayecto_watermark_timestamp_seconds", ("partition", "0")] == 1_772_357_400
+    assert samples["trayecto_partition_state", ("partition", "1"), ("state", "starting")] == 1
+    assert samples["trayecto_ready",] == 0
+
+
+async def test_ready_says_which_partition_is_not_and_why(served):
+    lanes, _, session = served
+    assert (await get(session, "/healthz"))[0] == 200
+    assert await get(session, "/readyz") == (503, "no partition is assigned yet\n")
+    lanes.found = {0: (LaneState.RUNNING, ""), 3: (LaneState.LOST, "records were lost to retention")}
+    status, text = await get(session, "/readyz")
+    assert status == 503
+    assert "partition 3: position lost: records were lost to retention" in text
+    lanes.found = {0: (LaneState.RUNNING, "")}
+    assert (await get(session, "/readyz"))[0] == 200
