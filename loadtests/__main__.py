@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import processor
-from loadtests import core, embedded, wire, worker
+from loadtests import core, embedded, latency, wire, worker
 
+RATES = (2_000, 8_000)  # events a second
+LATENCY_S = 25.0
 CONTACTS_PER_EVENT = 0.25  # four events a contact, which gives rows and shares as docs/performance.md says
 
 
@@ -45,7 +47,10 @@ def main() -> int:
     """Run the chosen measurements."""
     parser = argparse.ArgumentParser(prog="python -m loadtests", description=__doc__)
     parser.add_argument(
-        "what", nargs="*", default=["core", "embedded", "demo"], help="core, embedded, demo, wire, worker"
+        "what",
+        nargs="*",
+        default=["core", "embedded", "demo"],
+        help="core, embedded, demo, wire, worker, latency",
     )
     parser.add_argument("--events", type=int, default=1_000_000, help="generated events (default a million)")
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
@@ -65,6 +70,13 @@ def main() -> int:
         if what == "wire":
             figures["wire"] = wire.measure()
             print(json.dumps({"wire": figures["wire"]}), flush=True)
+            continue
+        if what == "latency":
+            for rate in RATES:
+                with tempfile.TemporaryDirectory() as folder:
+                    found = latency.measure(Path(folder), rate, LATENCY_S, 2)
+                figures[f"latency_{rate}"] = found
+                print(json.dumps({f"latency_{rate}": found}), flush=True)
             continue
         if what == "worker":
             for partitions in (2, 8):
