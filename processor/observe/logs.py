@@ -20,6 +20,8 @@ __all__ = ["LEVELS", "configure"]
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 _CHATTY: Final = ("aiokafka", "faust", "mode")  # they tell each step of a rebalance as information
+_REPEAT_S: Final = 10.0
+_REPEATED_MAX: Final = 1_000  # messages kept in mind; some hold what varies
 _PLACES_MAX: Final = 20  # of one exception; those next to where it was raised
 _COLOURS: Final = {"debug": "2", "warning": "33", "error": "31", "critical": "31"}
 
@@ -54,6 +56,7 @@ def configure(level: str = "info", form: str = "", stream: TextIO | None = None)
     )
     if level != "debug":
         handler.addFilter(_is_news)
+        handler.addFilter(_Repeated())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -64,6 +67,33 @@ def configure(level: str = "info", form: str = "", stream: TextIO | None = None)
 def _is_news(record: logging.LogRecord) -> bool:
     """False for the steps of Faust's services, which log them as if they were the module of their class."""
     return record.levelno > logging.INFO or not str(record.msg).startswith("[^")
+
+
+class _Repeated(logging.Filter):
+    """Lets what a client says again and again through once in :data:`_REPEAT_S`, with how often it was said.
+
+    While no broker answers, aiokafka says so a hundred times a second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(_CHATTY):
+            return True
+        key = (record.name, str(record.msg))
+        at, left_out = self._shown.get(key, (0.0, 0))
+        if key in self._shown and record.created - at < _REPEAT_S:
+            self._shown[key] = (at, left_out + 1)
+            return False
+        if len(self._shown) >= _REPEATED_MAX:
+            self._shown.clear()
+        self._shown[key] = (record.created, 0)
+        if left_out:
+            record.msg = f"{record.getMessage()} (and {left_out} times more, left out)"
+            record.args = None
+        return True
 
 
 def _shortened(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

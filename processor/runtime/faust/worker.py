@@ -24,6 +24,7 @@ __all__ = ["run_worker"]
 log = logging.getLogger(__name__)
 
 _INTERRUPTED: Final = 130  # as shells have it
+_SAME_SIGNAL_S: Final = 1.0  # a terminal and a wrapper such as timeout(1) both pass on one Ctrl-C
 
 
 class _Process(Worker):
@@ -41,6 +42,8 @@ class _Process(Worker):
 
     def _schedule_shutdown(self, signal: signal.Signals) -> None:
         if self._signal_stop_time:
+            if self.loop.time() - self._signal_stop_time < _SAME_SIGNAL_S:
+                return
             # Whatever is under way is settled at the next start, as after a kill.
             log.warning("ended at once, in the middle; nothing is lost")
             logging.shutdown()
