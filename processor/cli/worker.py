@@ -58,6 +58,8 @@ MetricsPort = Annotated[
     int | None,
     typer.Option(
         "--metrics-port",
+        min=0,
+        max=65_535,
         metavar="N",
         help="Serve /metrics, /healthz and /readyz at this port; 0 for a free one.",
         envvar="TRAYECTO_METRICS_PORT",
@@ -142,7 +144,10 @@ def worker(
     kafka = connection(broker, registry, security, user, ca_file)
     configure(log_level.value, "" if log_format is LogFormat.AUTO else log_format.value)
     with kafka_explained(), _worker_explained():
-        one = Worker(made, kafka, state, name, start=start.value, own_time=own_time, **others)
+        try:
+            one = Worker(made, kafka, state, name, start=start.value, own_time=own_time, **others)
+        except ValueError as error:
+            raise CommandError(str(error), "docs/guide/worker.md has the rules", USAGE) from None
         serve(one, leave=leave, host=metrics_host, port=metrics_port, port_file=metrics_port_file)
 
 
@@ -158,13 +163,17 @@ def _read(settings: list[str] | None) -> dict[str, Any]:
 @contextmanager
 def _worker_explained() -> Iterator[None]:
     """Turn what can stop a worker into exit codes."""
-    from processor.runtime.faust.errors import WorkerError
+    from aiokafka.errors import KafkaError
+
+    from processor.runtime.faust.errors import PagesError, WorkerError
 
     try:
         yield
+    except PagesError as error:
+        raise CommandError(str(error), "", USAGE) from None
     except WorkerError as error:
         raise CommandError(str(error), "", NO) from None
-    except ValueError as error:
-        raise CommandError(str(error), "docs/guide/worker.md has the rules", USAGE) from None
-    except ConnectionError as error:
-        raise CommandError(f"the broker does not answer: {error}", "", DOWN) from None
+    except (ConnectionError, KafkaError) as error:
+        raise CommandError(
+            f"Kafka cannot be worked with: {type(error).__name__}: {error}", "", DOWN
+        ) from None

@@ -40,6 +40,7 @@ class WorkerApp(faust.App):
         self.states = States(settings)
         self.lanes = Lanes(self, settings, self.states, factory)
         self.leave_when_stopped = False
+        self.failure: BaseException | None = None  # the first, which the others come from
         self._lock = -1
         super().__init__(settings.app, **options)
 
@@ -57,8 +58,12 @@ class WorkerApp(faust.App):
             f"another worker has joined the group {self.settings.app} under the name {self.settings.name}, "
             "so this one stops: give every worker a name of its own"
         )
-        log.error("%s", error)
+        self.failure = self.failure or error
         self.add_future(self.crash(error))
+
+    def _crash(self, reason: BaseException) -> None:
+        self.failure = self.failure or reason
+        super()._crash(reason)
 
     async def on_stop(self) -> None:
         """Finish what is under way, close the databases, and give up the membership if that is wanted."""

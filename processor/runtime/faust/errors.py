@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["FencedError", "FencedInstanceError", "PositionLostError", "StateInUseError", "WorkerError"]
+__all__ = [
+    "FencedError",
+    "FencedInstanceError",
+    "PagesError",
+    "PositionLostError",
+    "StateInUseError",
+    "WorkerError",
+]
 
 
 class WorkerError(Exception):
@@ -19,6 +26,10 @@ class FencedInstanceError(WorkerError):
 
 class StateInUseError(WorkerError):
     """Another process runs on this worker's state folder; this one does not start."""
+
+
+class PagesError(WorkerError):
+    """The pages for monitoring cannot be served at the address that was given; this worker does not start."""
 
 
 class PositionLostError(WorkerError):

@@ -6,7 +6,9 @@ stays off, since it would serve tables to anyone.
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from aiohttp import web
 from mode import Service
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 
+from processor.runtime.faust.errors import PagesError
 from processor.runtime.faust.metrics import WorkerCollector
 
 if TYPE_CHECKING:
@@ -58,7 +61,12 @@ class Pages(Service):
         super().__init__(**options)
 
     async def on_start(self) -> None:
-        """Begin to answer."""
+        """Begin to answer.
+
+        Raises:
+            PagesError: nothing can be served at that address.
+            OSError: the file of the port cannot be written.
+        """
         app = web.Application()
         app.add_routes(
             [
@@ -70,7 +78,14 @@ class Pages(Service):
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self.port)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            why = f"cannot be listened at ({_reason(error)}): it has to be an address of this machine"
+            if error.errno == errno.EADDRINUSE:
+                why = "is taken: something listens there already, perhaps another worker; give another port"
+            raise PagesError(f"{self._host}:{self.port} {why}") from error
         self.port = self._runner.addresses[0][1]
         log.info("answering at http://%s:%d/metrics", self._host, self.port)
         if self._port_file is not None:
@@ -99,3 +114,8 @@ class Pages(Service):
             for number, (state, reason) in states.items()
         ]
         return web.Response(status=503, text="\n".join(lines or ["no partition is assigned yet"]) + "\n")
+
+
+def _reason(error: OSError) -> str:
+    """The system's own words: asyncio's repeat the address. A name that is not found has none."""
+    return os.strerror(error.errno) if error.errno is not None and error.errno > 0 else str(error.strerror)

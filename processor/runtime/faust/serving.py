@@ -8,9 +8,11 @@ the wrong number of partitions, and that number decides where every contact live
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +32,15 @@ if TYPE_CHECKING:
     from mode import Service
 
     from processor.core.model import Topology
+    from processor.runtime.kafka.topics import Difference
     from processor.store import RocksStore
 
-__all__ = ["TopicsError", "Worker", "serve"]
+__all__ = ["TopicsError", "Worker", "serve", "told"]
+
+log = logging.getLogger(__name__)
 
 _LOGIN = ("security_protocol", "sasl_mechanism", "sasl_plain_username", "sasl_plain_password", "ssl_context")
+_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")  # as Kafka has it
 
 
 class TopicsError(WorkerError):
@@ -52,6 +58,9 @@ class Worker:
         own_time: whether event topics may keep records' own times instead of the log's append times. Then a
             record stamped ahead moves time ahead for everybody: for replaying a log of the past only.
         others: further fields of :class:`WorkerSettings`.
+
+    Raises:
+        ValueError: the name is none that Kafka takes, or settings do not go together.
     """
 
     def __init__(
@@ -64,6 +73,12 @@ class Worker:
         own_time: bool = False,
         **others: Any,
     ) -> None:
+        name = name or socket.gethostname()
+        if not _NAME.fullmatch(name):
+            raise ValueError(
+                f"a worker cannot be called {name!r}: give --name up to 249 letters (of English), digits, "
+                "dots, dashes and underscores"
+            )
         names = topic_names(topology)
         login = kafka.for_aiokafka()
         self.settings = WorkerSettings(
@@ -72,7 +87,7 @@ class Worker:
             sources=(*names.events, names.internal),
             partitions=topology.topics.partitions,
             state=state,
-            name=name or socket.gethostname(),
+            name=name,
             login={key: login[key] for key in _LOGIN if key in login},
             **others,
         )
@@ -97,8 +112,7 @@ class Worker:
             refused.add("message.timestamp.type")
         wrong = [one for one in compare(specs, found) if one.what in refused]
         if wrong:
-            listed = "; ".join(f"{one.topic}: {one.what}, expected {one.expected}" for one in wrong)
-            raise TopicsError(f"the topics are not as the topology needs them ({listed}): {wrong[0].fix}")
+            raise TopicsError(told(wrong))
 
     def engine(self, number: int, store: RocksStore) -> Deciding:
         """Make the engine of a partition, as :data:`processor.runtime.faust.engine.EngineFactory`."""
@@ -115,6 +129,19 @@ class Worker:
             now_ms=self.settings.now_ms,
             tally=self.tallies.setdefault(number, Tally()),
         )
+
+
+def told(wrong: Sequence[Difference]) -> str:
+    """Say which topics are missing or have other partitions, and what to do about each kind."""
+    missing = [one.topic for one in wrong if one.what == "missing"]
+    others = [one for one in wrong if one.what != "missing"]
+    said = [f"there is no topic {', '.join(missing)}: trayecto topics create makes what is missing"] * bool(
+        missing
+    )
+    if others:
+        listed = ", ".join(f"{one.topic} ({one.found} instead of {one.expected})" for one in others)
+        said.append(f"topics have another number of partitions than the topology: {listed}: {others[0].fix}")
+    return "; ".join(said)
 
 
 def serve(
@@ -134,11 +161,20 @@ def serve(
         KafkaDown, KafkaRefused: the cluster cannot be looked at.
     """
     worker.check_topics()
+    settings = worker.settings
+    log.info(
+        "worker %s of %s: %d partitions at %s, state in %s; Ctrl-C stops it",
+        settings.name,
+        settings.app,
+        settings.partitions,
+        settings.broker,
+        settings.state,
+    )
 
     def services(app: WorkerApp) -> Iterable[Service]:
         return () if port is None else (Pages(app.lanes, worker.tallies, host, port, port_file),)
 
-    run_worker(worker.settings, worker.engine, leave=leave, loglevel="", services=services)
+    run_worker(settings, worker.engine, leave=leave, loglevel="", services=services)
 
 
 def _from_environment(environ: Mapping[str, str]) -> WorkerApp:

@@ -6,7 +6,7 @@ Nothing is committed and no group is joined: partitions are assigned by hand, so
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -160,6 +160,9 @@ def read_all(
 ) -> Iterator[Record]:
     """Yield the committed records of topics from their beginning; in order within a partition.
 
+    Without ``follow`` it ends where the topics ended when it began: who answers records with further ones in
+    the same topic, as a replay of dead letters whose cause is not mended does, would else never be done.
+
     Args:
         settings: of the connection.
         topics: which; they have to be there.
@@ -176,8 +179,11 @@ def read_all(
         parts = [TopicPartition(topic, number, OFFSET_BEGINNING) for topic, number in reader.partitions]
         if new:
             parts = [TopicPartition(one.topic, one.partition, reader.bounds(one)[1]) for one in parts]
+        ends = None
+        if not follow:
+            ends = {(one.topic, one.partition): reader.bounds(one)[1] for one in parts}
         reader.start(parts)
-        yield from _until_end(reader, settings, follow=follow, stopped=stopped)
+        yield from _until_end(reader, settings, follow=follow, stopped=stopped, ends=ends)
     finally:
         reader.close()
 
@@ -234,7 +240,12 @@ def read_one(settings: KafkaSettings, topic: str, partition: int, offset: int) -
 
 
 def _until_end(
-    reader: _Reader, settings: KafkaSettings, *, follow: bool, stopped: Callable[[], bool]
+    reader: _Reader,
+    settings: KafkaSettings,
+    *,
+    follow: bool,
+    stopped: Callable[[], bool],
+    ends: Mapping[tuple[str, int], int] | None = None,
 ) -> Iterator[Record]:
     quiet, most = 0, _quiet_rounds(settings)
     while not stopped() and (follow or len(reader.ended) < len(reader.partitions)):
@@ -242,6 +253,10 @@ def _until_end(
         came = False
         for record in reader.take():
             came = True
+            place = (record.topic, record.partition)
+            if ends is not None and record.offset >= ends[place]:
+                reader.ended.add(place)
+                continue
             yield record
         quiet = 0 if came or len(reader.ended) != before else quiet + 1
         if quiet >= most:
