@@ -87,11 +87,20 @@ def test_the_app_runs_under_fausts_own_command_line(live: Live, tmp_path: Path) 
 def ended(state: Path, **variables: str) -> tuple[int, bytes]:
     """Start a worker that cannot: its exit code, and what it said."""
     code = "from processor.cli import main; main()"
-    arguments = [sys.executable, "-c", code, "worker", "--topology", str(TEN), "--state", str(state)]
+    folder = variables.pop("TRAYECTO_TOPOLOGY_FOLDER", str(TEN))
+    arguments = [sys.executable, "-c", code, "worker", "--topology", folder, "--state", str(state)]
     env = os.environ | variables
     done = subprocess.run(arguments, cwd=ROOT, env=env, capture_output=True, timeout=90, check=False)
     assert b"Traceback" not in done.stderr
     return done.returncode, done.stderr
+
+
+def test_topics_that_take_anybodys_time_are_refused(live: Live, tmp_path: Path) -> None:
+    code, said = ended(
+        tmp_path / "state", TRAYECTO_BROKER=live.settings.broker, TRAYECTO_TOPOLOGY_FOLDER=str(live.folder)
+    )
+    assert code == 1
+    assert b"message.timestamp.type is CreateTime and has to be LogAppendTime" in said
 
 
 def test_without_topics_it_refuses_and_says_what_to_do(tmp_path: Path, kafka: Any) -> None:

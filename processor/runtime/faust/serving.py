@@ -102,7 +102,7 @@ class Worker:
         """Look whether the topics are there and as they have to be.
 
         Raises:
-            TopicsError: one is missing, or has another number of partitions.
+            TopicsError: one is missing, or breaks what the worker relies on.
             KafkaDown, KafkaRefused: they cannot be looked at.
         """
         specs = plan(self._topology)
@@ -132,15 +132,20 @@ class Worker:
 
 
 def told(wrong: Sequence[Difference]) -> str:
-    """Say which topics are missing or have other partitions, and what to do about each kind."""
+    """Say which topics are missing or are not as they have to be, and what to do about it."""
     missing = [one.topic for one in wrong if one.what == "missing"]
-    others = [one for one in wrong if one.what != "missing"]
+    others = [one for one in wrong if one.what == "partitions"]
     said = [f"there is no topic {', '.join(missing)}: trayecto topics create makes what is missing"] * bool(
         missing
     )
     if others:
         listed = ", ".join(f"{one.topic} ({one.found} instead of {one.expected})" for one in others)
         said.append(f"topics have another number of partitions than the topology: {listed}: {others[0].fix}")
+    said += [
+        f"{one.topic}: {one.what} is {one.found} and has to be {one.expected}: {one.fix}"
+        for one in wrong
+        if one.what not in ("missing", "partitions")
+    ]
     return "; ".join(said)
 
 
