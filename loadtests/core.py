@@ -6,7 +6,6 @@ that a fast result on an idle workload cannot pass for one.
 
 from __future__ import annotations
 
-import gc
 import itertools
 import statistics
 import time
@@ -22,7 +21,7 @@ from processor.core.outputs import Command, Decision
 from processor.core.rows import Row
 from processor.core.shared import Shared
 from processor.language import load_topology
-from processor.runtime.garbage import GARBAGE_THRESHOLD
+from processor.runtime.garbage import few_collections
 
 __all__ = ["TOPOLOGY", "measure"]
 
@@ -40,20 +39,18 @@ def measure(count: int, contacts: int, law: str, *, warm: int) -> dict[str, Any]
     touched = commanded = 0
     seconds = 0.0
     done = 0
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GARBAGE_THRESHOLD, *gc.get_threshold()[1:])  # as the shells have it
-    while batch := [decode_event(line) for line in itertools.islice(source, BATCH)]:
-        events = [event for event in batch if isinstance(event, Event)]
-        assert len(events) == len(batch), "the workload holds only good events"
-        begin = time.perf_counter()
-        results = _run(topology, rows, shared, events)
-        if done >= warm:
-            seconds += time.perf_counter() - begin
-            for outputs in results:
-                touched += any(type(o) is Decision and o.kind in TOUCHING for o in outputs)
-                commanded += any(type(o) is Command for o in outputs)
-        done += len(events)
+    with few_collections():  # as the shells have it
+        while batch := [decode_event(line) for line in itertools.islice(source, BATCH)]:
+            events = [event for event in batch if isinstance(event, Event)]
+            assert len(events) == len(batch), "the workload holds only good events"
+            begin = time.perf_counter()
+            results = _run(topology, rows, shared, events)
+            if done >= warm:
+                seconds += time.perf_counter() - begin
+                for outputs in results:
+                    touched += any(type(o) is Decision and o.kind in TOUCHING for o in outputs)
+                    commanded += any(type(o) is Command for o in outputs)
+            done += len(events)
     timed = done - warm
     return {
         "law": law,

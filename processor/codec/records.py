@@ -35,7 +35,7 @@ from processor.codec.outputs import (
 from processor.codec.quick_outputs import command_body, decision_body
 from processor.codec.registry import SchemaSource
 from processor.codec.schemas import plain, schema
-from processor.codec.wire import WIRE_REASONS, SchemaNeeded, refused_frame, schema_fault
+from processor.codec.wire import WIRE_REASONS, Asking, SchemaNeeded, refused_frame, schema_fault
 from processor.core.events import Event, Message
 from processor.core.outputs import Command, Decision
 from processor.core.time import format_time, parse_time
@@ -194,14 +194,14 @@ class Encoder:
         return stream.getvalue()
 
 
-class Decoder:
+class Decoder(Asking):
     """Reads the values of one of our own topics, whichever version of the schema wrote them. Never raises.
 
     Events have a decoder of their own, since anybody writes them: :class:`processor.codec.wire.EventDecoder`.
     """
 
     def __init__(self, subject: str, source: SchemaSource) -> None:
-        self._source = source
+        super().__init__(source)
         self._made = _MADE[subject]
         self._name = schema(subject)["name"]
         self._times = [
@@ -210,7 +210,7 @@ class Decoder:
         self._current: Any = fastavro.parse_schema(plain(schema(subject)))
         self._writers: dict[bytes, Any] = {}
 
-    def decode(self, value: bytes | None) -> Any:
+    def decode(self, value: bytes | None, append_ms: int = 0) -> Any:
         """Return the Command, Decision, DeadLetter, Clock or Message; a Refusal; or SchemaNeeded."""
         if value is None:
             return _refusal("tombstone")
@@ -234,10 +234,6 @@ class Decoder:
             return _refusal("bad_utf8")
         except Exception:  # noqa: BLE001 - fastavro lets whatever its decoding meets come through
             return _refusal("bad_avro")
-
-    def fetch(self, needed: SchemaNeeded) -> None:
-        """Ask for a schema. May wait for a network; raises RegistryUnavailable, then ask again later."""
-        self._source.fetch(needed.key)
 
     def _writer(self, head: bytes) -> Any:
         refused = refused_frame(head, self._source)

@@ -41,6 +41,7 @@ from processor.core.events import Event
 
 __all__ = [
     "WIRE_REASONS",
+    "Asking",
     "EventDecoder",
     "SchemaNeeded",
     "key_fault",
@@ -113,11 +114,34 @@ def key_fault(key: bytes | None, contact_id: str) -> str:
     return "other_key" if key else "no_key"
 
 
-class EventDecoder:
-    """Decodes values of event topics. It remembers every schema it has met; one for a worker is enough."""
+class Asking:
+    """What decoders have in common: a source of schemas, which is asked when a record needs it."""
 
     def __init__(self, source: SchemaSource) -> None:
         self._source = source
+
+    def decode(self, value: bytes | None, append_ms: int = 0) -> Any:
+        """Return what a record holds, a Refusal, or SchemaNeeded. ``append_ms`` is for events only."""
+        raise AssertionError("a decoder decodes")
+
+    def fetch(self, needed: SchemaNeeded) -> None:
+        """Ask for a schema. May wait for a network; raises RegistryUnavailable, then ask again later."""
+        self._source.fetch(needed.key)
+
+    def read(self, value: bytes | None, append_ms: int = 0) -> Any:
+        """As `decode`, and asks for the schema where it is needed. Raises RegistryUnavailable."""
+        found = self.decode(value, append_ms)
+        while isinstance(found, SchemaNeeded):
+            self.fetch(found)
+            found = self.decode(value, append_ms)
+        return found
+
+
+class EventDecoder(Asking):
+    """Decodes values of event topics. It remembers every schema it has met; one for a worker is enough."""
+
+    def __init__(self, source: SchemaSource) -> None:
+        super().__init__(source)
         self._readers: dict[bytes, _Read] = {}
 
     def decode(self, value: bytes | None, append_ms: int = 0) -> Event | Refusal | SchemaNeeded:
@@ -148,10 +172,6 @@ class EventDecoder:
                 return found
             read = found
         return read(value, append_ms)
-
-    def fetch(self, needed: SchemaNeeded) -> None:
-        """Ask for a schema. May wait for a network; raises RegistryUnavailable, then ask again later."""
-        self._source.fetch(needed.key)
 
     def _reader(self, head: bytes) -> _Read | Refusal | SchemaNeeded:
         refused = refused_frame(head, self._source)

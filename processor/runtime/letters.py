@@ -9,12 +9,15 @@ import msgspec
 from processor.codec.events import Refusal
 from processor.codec.outputs import DeadLetter
 from processor.codec.readers import Raw
-from processor.core.events import Message
+from processor.core.events import Event, Message
+from processor.core.model import Topology
+from processor.core.schema import validate
 from processor.runtime.driver import Failure
 
 __all__ = [
     "FUTURE_MS_MAX",
     "IN_THE_FUTURE",
+    "checked",
     "letter_of_failed",
     "letter_of_internal",
     "letter_of_refused",
@@ -41,6 +44,14 @@ def refusal_of(wrong: str) -> Refusal:
     """Make a refusal of what :func:`processor.core.schema.validate` says, which holds no value."""
     reason, _, detail = wrong.partition(": ")
     return Refusal(reason, _SENTENCES.get(reason, "{}").format(detail))
+
+
+def checked(topology: Topology, found: Event | Refusal) -> Event | Refusal:
+    """Refuse an event that the topology does not take; what was refused already stays so."""
+    if isinstance(found, Refusal):
+        return found
+    wrong = validate(topology, found.type, found.properties)
+    return found if wrong is None else refusal_of(wrong)
 
 
 def letter_of_refused(refusal: Refusal, source: str, number: int, raw: Raw) -> DeadLetter:

@@ -19,10 +19,9 @@ from processor.codec.murmur2 import partition_of
 from processor.codec.outputs import DeadLetter
 from processor.codec.records import Clock, Decoder, Encoder
 from processor.codec.registry import SchemaSource
-from processor.codec.wire import EventDecoder, SchemaNeeded
+from processor.codec.wire import EventDecoder
 from processor.core.events import Event, Message
 from processor.core.model import Topology
-from processor.core.schema import validate
 from processor.core.topics import TopicNames
 from processor.runtime.driver import Driver, Failure, Taken
 from processor.runtime.faust.engine import (
@@ -34,7 +33,7 @@ from processor.runtime.faust.engine import (
     decode_positions,
     encode_positions,
 )
-from processor.runtime.letters import letter_of_internal, refusal_of
+from processor.runtime.letters import checked, letter_of_internal
 from processor.store import RocksStore
 from processor.store.base import Changes
 from processor.store.changelog import encode_mark
@@ -44,6 +43,20 @@ __all__ = ["ROWS_HELD_MAX", "Deciding", "Decision", "Deployed", "Tally"]
 ROWS_HELD_MAX: Final = 4_000  # of one work: a chunk's records and as many timers that they passed
 
 _FAULT: Final = "the processor failed on it, which is a fault of the processor: please report {}"
+
+
+_NOT_OURS: Final = Refusal("not_ours", "the message is for another partition than the one it lies in")
+
+
+class _Elsewhere:
+    """A record whose contact lives in another partition, and the key that it should have."""
+
+    def __init__(self, number: int, key: bytes) -> None:
+        self.number = number
+        self.key = key
+
+
+_Item = Event | Message | Refusal | _Elsewhere
 
 
 class Deployed:
@@ -160,15 +173,14 @@ class Deciding:
         """See :class:`processor.runtime.faust.engine.Engine`."""
         driver, counts = self._driver, self.tally.events
         items = [self._read(record) for record in batch]
-        driver.prefetch([item.contact_id for item in items if item is not None and item.contact_id])
+        driver.prefetch(_contacts(items))
         for index, (record, item) in enumerate(zip(batch, items, strict=True)):
             watermark_ms = max(driver.watermark_ms, record.timestamp - self._grace_ms)
             if not driver.move_some(watermark_ms):
                 yield self._work()
                 while not driver.move_some(watermark_ms):
                     yield self._work()
-                later = items[index:]  # their rows were let go of
-                driver.prefetch([one.contact_id for one in later if one is not None and one.contact_id])
+                driver.prefetch(_contacts(items[index:]))  # their rows were let go of
             if type(item) is Event:
                 self._given[id(item)] = record
                 counts[item.type] = counts.get(item.type, 0) + 1
@@ -176,8 +188,10 @@ class Deciding:
             elif type(item) is Message:
                 self._given[id(item)] = record
                 driver.deliver(item, watermark_ms)
-            else:
-                self._turn_away(record)
+            elif type(item) is Refusal:
+                self._letter(item.reason, item.message, record)
+            elif type(item) is _Elsewhere:
+                self._forward(item, record)
             self._positions[record.topic] = record.offset + 1
         yield self._work()
 
@@ -196,60 +210,29 @@ class Deciding:
 
     # --- reading
 
-    def _read(self, record: SourceRecord) -> Event | Message | None:
-        """The event or message of a record; None for what is turned away when its turn comes."""
-        if record.topic == self._deployed.names.internal:
-            message = self._message(record)
-            mine = isinstance(message, Message) and self._driver.number_of(message) == self._number
-            return message if isinstance(message, Message) and mine else None
-        event = self._event(record)
-        if not isinstance(event, Event) or partition_of(event.contact_id, self._count) != self._number:
-            return None
+    def _read(self, record: SourceRecord) -> _Item:
+        """What a record holds: an event or message of this partition, or what is to be done instead."""
+        deployed = self._deployed
+        if record.topic == deployed.names.internal:
+            message: Message | Refusal = deployed.messages.read(record.value)
+            if isinstance(message, Message) and self._driver.number_of(message) != self._number:
+                return _NOT_OURS
+            return message
+        event = checked(deployed.topology, deployed.events.read(record.value, record.timestamp))
+        if isinstance(event, Refusal):
+            return event
+        number = partition_of(event.contact_id, self._count)
+        if number != self._number:
+            return _Elsewhere(number, event.contact_id.encode())
         if record.key != event.contact_id.encode():
             self.tally.misplaced_keys += 1
         return event
 
-    def _event(self, record: SourceRecord) -> Event | Refusal:
-        """The event of a record that the topology takes, or why there is none."""
-        decoder = self._deployed.events
-        found = decoder.decode(record.value, record.timestamp)
-        while isinstance(found, SchemaNeeded):
-            decoder.fetch(found)
-            found = decoder.decode(record.value, record.timestamp)
-        if isinstance(found, Refusal):
-            return found
-        topology = self._deployed.topology
-        check = topology.checks.get(found.type)
-        wrong = validate(topology, found.type, found.properties) if check is None else check(found.properties)
-        if wrong is not None:
-            return refusal_of(wrong)
-        return found
-
-    def _message(self, record: SourceRecord) -> Message | Refusal:
-        decoder = self._deployed.messages
-        found = decoder.decode(record.value)
-        while isinstance(found, SchemaNeeded):
-            decoder.fetch(found)
-            found = decoder.decode(record.value)
-        assert isinstance(found, Message | Refusal)
-        return found
-
-    def _turn_away(self, record: SourceRecord) -> None:
-        """Forward a record that lies in another partition than its contact; the rest are dead letters."""
-        internal = record.topic == self._deployed.names.internal
-        found = self._message(record) if internal else self._event(record)
-        if isinstance(found, Refusal):
-            self._letter(found.reason, found.message, record)
-            return
-        if isinstance(found, Message):
-            self._letter("not_ours", "the message is for another partition than the one it lies in", record)
-            return
+    def _forward(self, item: _Elsewhere, record: SourceRecord) -> None:
+        """Send a record that lies in another partition than its contact to where it belongs."""
         self.tally.forwarded += 1
-        number = partition_of(found.contact_id, self._count)
-        headers = [*record.headers, ("trayecto-forwarded-from", b"%d" % self._number)]
-        self._outputs.append(
-            Output(record.topic, number, found.contact_id.encode(), record.value, tuple(headers))
-        )
+        headers = (*record.headers, ("trayecto-forwarded-from", b"%d" % self._number))
+        self._outputs.append(Output(record.topic, item.number, item.key, record.value, headers))
 
     def _letter(self, reason: str, message: str, record: SourceRecord) -> None:
         letter = DeadLetter.of_record(
@@ -325,3 +308,8 @@ class Deciding:
         """Step 5 of a commit."""
         self._store.commit({self._number: changes}, position, encode_mark(changelog_offset, self._now_ms()))
         self._driver.committed()
+
+
+def _contacts(items: Sequence[_Item]) -> list[str]:
+    """The contacts whose rows these items need; messages to the shared row have none."""
+    return [item.contact_id for item in items if isinstance(item, Event | Message) and item.contact_id]

@@ -21,21 +21,18 @@ from processor.codec.murmur2 import partition_of
 from processor.codec.outputs import DeadLetter
 from processor.codec.readers import Raw, open_source
 from processor.codec.records import Encoder
-from processor.core.events import Event
 from processor.core.model import Topology
-from processor.core.schema import validate
 from processor.core.topics import topic_names
 from processor.runtime.kafka.clients import Trouble, cluster, connect
 from processor.runtime.kafka.errors import KafkaDown, KafkaRefused
 from processor.runtime.kafka.settings import KafkaSettings
 from processor.runtime.kafka.sources import encoders, schema_source
 from processor.runtime.kafka.topics import MESSAGE_BYTES_MAX, look
-from processor.runtime.letters import letter_of_refused, refusal_of
+from processor.runtime.letters import checked, letter_of_refused
 
 __all__ = ["Published", "Sender", "publish"]
 
 _WAIT_S: Final = 0.1
-_TOLD_EVERY: Final = 1000
 _QUEUE_MESSAGES: Final = 200_000
 _QUEUE_KBYTES: Final = 128 * 1024
 
@@ -190,7 +187,7 @@ def _send(  # noqa: PLR0913, PLR0917 - the loop of `publish`
     encode, topic = encoder.encode, made.topic
     for number, raw in batch:
         made.records += 1
-        event = _event(topology, raw)
+        event = checked(topology, decode(raw))
         if isinstance(event, Refusal):
             made.refused[event.reason] = made.refused.get(event.reason, 0) + 1
             refuse(letter_of_refused(event, name, number, raw))
@@ -204,14 +201,6 @@ def _send(  # noqa: PLR0913, PLR0917 - the loop of `publish`
             event.occurred_ms if occurred else 0,
         )
         made.published += 1
-
-
-def _event(topology: Topology, raw: Raw) -> Event | Refusal:
-    event = decode(raw)
-    if isinstance(event, Refusal):
-        return event
-    wrong = validate(topology, event.type, event.properties)
-    return refusal_of(wrong) if wrong else event
 
 
 def _partitions(sender: Sender, settings: KafkaSettings, topology: Topology, topic: str) -> int:

@@ -15,7 +15,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 from processor.codec.events import Refusal
 from processor.codec.records import JSON_HEAD, Decoder, Encoder
 from processor.codec.registry import SchemaSource
-from processor.codec.wire import EventDecoder, SchemaNeeded
+from processor.codec.wire import EventDecoder
 from processor.runtime.kafka.clients import Trouble, cluster, connect, explain
 from processor.runtime.kafka.errors import KafkaDown, KafkaRefused
 from processor.runtime.kafka.settings import KafkaSettings
@@ -56,15 +56,7 @@ class Lines:
 
     def item(self, record: Record) -> Any:
         """Return what the record holds, or a Refusal. Raises RegistryUnavailable."""
-        decoder = self._decoder
-        while True:
-            if isinstance(decoder, EventDecoder):
-                found: Any = decoder.decode(record.value, record.timestamp_ms)
-            else:
-                found = decoder.decode(record.value)
-            if not isinstance(found, SchemaNeeded):
-                return found
-            decoder.fetch(found)
+        return self._decoder.read(record.value, record.timestamp_ms)
 
     def line(self, record: Record) -> bytes | Refusal:
         """Return the line that `run` would write to a file. Raises RegistryUnavailable."""
