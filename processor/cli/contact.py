@@ -62,7 +62,7 @@ def show(
             f'the state holds no contact "{contact}"', "is that the id as the events have it?", NO
         )
     found = seen(made, contact, data, instant(at, made.timezone))
-    past = Row.decode(data).memory.past
+    past = Row.decode(data).past.all()
     if output is Output.JSON:
         _json(found, past)
     else:

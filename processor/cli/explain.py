@@ -112,7 +112,7 @@ def _zone(topology: Topology | None, folder: Path | None, state: Path | None, co
 
         row = stored_row(topology, state, contact)
         if row is not None:
-            return topology.zone_for(row.profile.attributes.get("tz"))
+            return topology.zone_for(row.attributes.get("tz"))
     return topology.timezone
 
 

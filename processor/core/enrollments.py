@@ -63,6 +63,7 @@ def look_at(turn: Turn, enrollment: Enrollment, track: Track | None = None) -> N
 
 def run(turn: Turn, program: Program, enrollment: Enrollment) -> None:
     """Run the enrollment's ready tracks, each until it waits or ends; then end it if none is left."""
+    turn.row.change_enrollments()
     steps_left = STEPS_PER_TURN_MAX
     for track in enrollment.tracks:
         if track.state != READY:
@@ -128,17 +129,19 @@ def end(turn: Turn, enrollment: Enrollment, signal: str, reason: str, step: str 
     """End an enrollment; it leaves the row at the end of the turn, what re-entry needs of it stays."""
     at = step or (enrollment.tracks[0].step if enrollment.tracks else "")
     tell = enrollment.state == ACTIVE or (enrollment.state == OBSERVED and signal == "goal")
+    turn.row.change_enrollments()
     move_enrollment(enrollment, signal)
     if signal != "complete":
         record(turn, _DECISION_OF_SIGNAL[signal], enrollment, at, reason)
-    memory = turn.row.change_memory()
-    past = memory.past.get(enrollment.program)
+    pasts = turn.row.past
+    past = pasts.get(enrollment.program)
     if past is None:
-        past = memory.past[enrollment.program] = Past(0, enrollment.entered_ms, 0, {})
+        past = Past(0, enrollment.entered_ms, 0)
+        pasts.put(enrollment.program, past)
+    pasts.change(past)
     past.ended_ms = turn.now_ms
     if enrollment.key:
-        past.keys.pop(enrollment.key, None)
-        past.keys[enrollment.key] = turn.now_ms
+        past.use_key(enrollment.key, turn.now_ms)
     turn.retimed = True
     turn.stale.extend(turn.topology.segments_by_program)
     if tell:
@@ -213,6 +216,7 @@ def _offer(turn: Turn, program: Program, enrollment: Enrollment, track: Track) -
         end(turn, enrollment, "exit", "step_removed", track.step)
         return
     look_at(turn, enrollment, track)
+    turn.row.change_enrollments()
     woke, target = node.hear(turn, enrollment, track)
     if woke:
         _go_on(turn, enrollment, track, "heard", target)
@@ -232,6 +236,7 @@ def _go_on(turn: Turn, enrollment: Enrollment, track: Track, signal: str, target
 def fire(turn: Turn, program: Program, enrollment: Enrollment) -> None:
     """Timers of this enrollment are due: its own deadline first, then its tracks'."""
     now_ms = turn.now_ms
+    turn.row.change_enrollments()
     if enrollment.due_ms and enrollment.due_ms <= now_ms:
         enrollment.due_ms = 0
         turn.retimed = True

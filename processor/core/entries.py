@@ -10,10 +10,10 @@ from processor.core.enrollments import record
 from processor.core.ids import enrollment_id
 from processor.core.leases import take_unit
 from processor.core.lifecycle import ACTIVE, ENDED, HOLDOUT, PENDING, READY, move_enrollment
+from processor.core.limits import ENROLLMENTS_MAX
 from processor.core.outputs import Decision
 from processor.core.policies import in_holdout
-from processor.core.rows import ENROLLMENTS_MAX, PAST_KEYS_MAX
-from processor.core.sections import Enrollment, Past, Track
+from processor.core.sections import Enrollment, Past, Track, packed_map
 
 if TYPE_CHECKING:
     from processor.core.model import Entry, Program
@@ -78,12 +78,12 @@ def _refusal(turn: Turn, program: Program, key: str) -> str:
 def _too_soon(turn: Turn, program: Program, key: str) -> str:
     """The re-entry rule that keeps the contact out, or "". Per key where the program has a key."""
     now_ms = turn.now_ms
-    past = turn.row.memory.past.get(program.name)
+    past = turn.row.past.get(program.name)
     if past is None:
         return ""
     if program.keyed:
-        ended_ms = past.keys.get(key)
-        if ended_ms is None:
+        ended_ms = past.key_ms(key)
+        if ended_ms < 0:
             return ""
     else:
         ended_ms = past.ended_ms
@@ -106,26 +106,26 @@ def _begin(turn: Turn, program: Program, entry: Entry, key: str, cause: str) -> 
     now_ms = turn.now_ms
     identity = enrollment_id(turn.contact_id, program.name, key, cause)
     enrollment = Enrollment(
-        identity, program.name, program.version, key, now_ms, ACTIVE, [], entry=_kept(turn, program)
+        identity, program.name, program.version, key, now_ms, ACTIVE, [], entry_data=_kept(turn, program)
     )
     if program.goal is not None:
         enrollment.goal_by_ms = now_ms + program.goal.within_ms
     if program.exit_after_ms:
         enrollment.due_ms = now_ms + program.exit_after_ms
-    memory = turn.row.change_memory()
-    past = memory.past.get(program.name)
+    row = turn.row
+    pasts = row.past
+    past = pasts.get(program.name)
     if past is None:
-        memory.past[program.name] = Past(1, now_ms, 0, {key: now_ms} if key else {})
+        past = Past(1, now_ms, 0)
+        pasts.put(program.name, past)
     else:
+        pasts.change(past)
         past.entries += 1
         past.entered_ms = now_ms
-        if key:
-            past.keys[key] = now_ms
-            if len(past.keys) > PAST_KEYS_MAX:
-                del past.keys[next(iter(past.keys))]
+    if key:
+        past.use_key(key, now_ms)
     apart = in_holdout(turn, program)
-    row = turn.row
-    row.enrollments.append(enrollment)
+    row.change_enrollments().append(enrollment)
     if program.name not in row.inside:
         row.inside.append(program.name)
     turn.stale.extend(turn.topology.segments_by_program)
@@ -162,21 +162,21 @@ def _hold_apart(
 def granted(turn: Turn, program: Program, enrollment: Enrollment, *, unit: bool) -> None:
     """The home partition has answered for an enrollment that waited for a unit of the cap on entrants."""
     if unit:
+        turn.row.change_enrollments()
         move_enrollment(enrollment, "granted")
         _start(turn, program, enrollment, {"entry": "lease"})
         return
+    turn.row.change_enrollments()
     move_enrollment(enrollment, "refused")
     turn.retimed = True
     record(turn, "not_entered", enrollment, reason="entrants_full")
 
 
-def _kept(turn: Turn, program: Program) -> dict[str, Any] | None:
-    """The properties of the entry event that the program reads later, within ENTRY_BYTES_MAX."""
+def _kept(turn: Turn, program: Program) -> bytes:
+    """The properties of the entry event that the program reads later, packed, within ENTRY_BYTES_MAX."""
     props = turn.props
     kept = {name: props[name] for name in program.keeps if props.get(name) is not None}
-    if not kept:
-        return None
-    while len(_encode(kept)) > ENTRY_BYTES_MAX:
+    while len(packed := packed_map(kept)) > ENTRY_BYTES_MAX:
         largest = max(kept, key=lambda name: (len(_encode(kept[name])), name))
         del kept[largest]
         turn.out.append(
@@ -192,4 +192,4 @@ def _kept(turn: Turn, program: Program) -> dict[str, Any] | None:
                 {"name": largest},
             )
         )
-    return kept
+    return packed

@@ -1,6 +1,6 @@
 """What is remembered of past events: totals, first and last, and the occurrences a window can ask for.
 
-A :class:`~processor.core.model.SeriesSpec` says what to remember, a :class:`~processor.core.rows.Series` in
+A :class:`~processor.core.model.SeriesSpec` says what to remember, a :class:`~processor.core.sections.Series` in
 the row holds it. A window is `(now - within, now]`: what happened exactly `within` ago has just left it.
 
 Three shapes of a series, by its specification:
@@ -9,25 +9,26 @@ Three shapes of a series, by its specification:
 * ``window_ms > 0``: the occurrences of the window in ascending order, ``values`` beside with a ``value``;
 * ``window_ms == 0`` with a ``value``: ``values`` is ``[sum ever, how many were summed]``.
 
-At most :data:`~processor.core.rows.SERIES_TIMES_MAX` occurrences are kept; then the oldest falls out of its
+At most :data:`~processor.core.limits.SERIES_TIMES_MAX` occurrences are kept; then the oldest falls out of its
 windows, while total, first and last go on.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from array import array
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from hashlib import blake2b
 from math import isfinite
 from operator import itemgetter
-from struct import Struct
 from typing import Any, Final
 
+from librt.strings import BytesWriter, read_f64_le, read_i64_le, write_f64_le, write_i64_le
+from mypy_extensions import i64
+
+from processor.core.limits import SERIES_TIMES_MAX
 from processor.core.model import Fn, SeriesSpec
-from processor.core.rows import SERIES_TIMES_MAX
-from processor.core.sections import Series
+from processor.core.packing import first_after
+from processor.core.sections import History, Series
 
 __all__ = [
     "count", "merge", "merge_series", "record", "series_key", "series_spec", "times_of", "times_packed",
@@ -37,8 +38,6 @@ __all__ = [
 # What has left the window is cut off a few at a time: looking for it each time would cost more than it frees.
 _SLACK: Final = 8
 _BYTES: Final = 8  # of a packed time or value
-_TIME: Final = Struct("=q")
-_VALUE: Final = Struct("=d")
 _STALE: Final = 3
 _SUM_MAX: Final = 1e300
 
@@ -75,61 +74,111 @@ def merge_series(specs: Iterable[SeriesSpec]) -> tuple[SeriesSpec, ...]:
     return tuple(merged.values())
 
 
-def times_of(series: Series) -> Sequence[int]:
+def times_of(series: Series) -> list[int]:
     """The times (ms) of a series, ascending."""
-    return array("q", series.times)
+    times = series.times
+    return [read_i64_le(times, at) for at in range(0, len(times), _BYTES)]
 
 
-def values_of(series: Series) -> Sequence[float]:
+def values_of(series: Series) -> list[float]:
     """The values beside the times; of a sum over everything, [sum, how many were summed]."""
-    return array("d", series.values)
+    values = series.values
+    return [read_f64_le(values, at) for at in range(0, len(values), _BYTES)]
 
 
 def times_packed(times: Iterable[int]) -> bytes:
     """Times as a series keeps them."""
-    return array("q", times).tobytes()
+    to = BytesWriter()
+    for at_ms in times:
+        write_i64_le(to, at_ms)
+    return to.getvalue()
 
 
 def values_packed(values: Iterable[float]) -> bytes:
     """Values as a series keeps them."""
-    return array("d", values).tobytes()
+    to = BytesWriter()
+    for value in values:
+        write_f64_le(to, value)
+    return to.getvalue()
 
 
-def record(history: dict[str, Series], spec: SeriesSpec, occurred_ms: int, value: Any, now_ms: int) -> None:
+def record(history: History, spec: SeriesSpec, occurred_ms: int, value: Any, now_ms: int) -> None:
     """Count an occurrence at ``occurred_ms``, which for a late event is before ``now_ms``.
 
     With ``spec.value``, an occurrence without a finite number counts in the total and in no sum.
     """
     series = history.get(spec.key)
-    last_ms = occurred_ms
+    in_order = True
     if series is None:
-        series = history[spec.key] = Series(1, occurred_ms, occurred_ms)
+        series = Series(1, occurred_ms, occurred_ms)
+        history.put(spec.key, series)
     else:
+        history.change(series)
         series.total += 1
-        last_ms = series.last_ms
-        if occurred_ms >= last_ms:
+        if occurred_ms >= series.last_ms:
             series.last_ms = occurred_ms
-        elif occurred_ms < series.first_ms:
-            series.first_ms = occurred_ms
+        else:
+            in_order = False
+            series.first_ms = min(occurred_ms, series.first_ms)
     if spec.value:
-        _record_value(series, spec.window_ms, occurred_ms, value, now_ms, in_order=occurred_ms >= last_ms)
+        _record_value(series, spec.window_ms, occurred_ms, value, now_ms, in_order=in_order)
     elif spec.window_ms:
         times = series.times
-        end = len(times) if occurred_ms >= last_ms else bisect_right(array("q", times), occurred_ms) * _BYTES
-        times = times[:end] + _TIME.pack(occurred_ms) + times[end:]
-        series.times = times[_cut(times, now_ms - spec.window_ms) * _BYTES :]
+        end = len(times) if in_order else first_after(times, occurred_ms) * _BYTES
+        cut = _cut(times, end, occurred_ms, now_ms - spec.window_ms)
+        series.times = _with_time(times, end, occurred_ms, cut)
 
 
-def _cut(times: bytes, floor_ms: int) -> int:
-    """How many of the oldest occurrences to let go of: those that left the window, and what is too many."""
-    count = len(times) // _BYTES
+def _with_time(times: bytes, end: i64, at_ms: i64, cut: i64) -> bytes:
+    """The times with one more before ``end`` (bytes), without the ``cut`` oldest."""
+    begin = cut * _BYTES
+    to = BytesWriter()
+    if begin < end:
+        to.write(times[begin:end])
+    if begin <= end:
+        write_i64_le(to, at_ms)
+        begin = end + _BYTES
+    if begin - _BYTES < len(times):
+        to.write(times[begin - _BYTES :])
+    return to.getvalue()
+
+
+def _with_value(values: bytes, end: i64, value: float, cut: i64) -> bytes:
+    """The same for the values beside them."""
+    begin = cut * _BYTES
+    to = BytesWriter()
+    if begin < end:
+        to.write(values[begin:end])
+    if begin <= end:
+        write_f64_le(to, value)
+        begin = end + _BYTES
+    if begin - _BYTES < len(values):
+        to.write(values[begin - _BYTES :])
+    return to.getvalue()
+
+
+def _cut(times: bytes, end: i64, occurred_ms: i64, floor_ms: i64) -> i64:
+    """How many of the oldest to let go of, once ``occurred_ms`` stands before ``end`` (bytes).
+
+    Those that left the window, and what is too many.
+    """
+    count = len(times) // _BYTES + 1
     if count <= _SLACK:
         return 0
-    cut = 0
-    stale_ms: int = _TIME.unpack_from(times, _STALE * _BYTES)[0]
+    cut: i64 = 0
+    stale_ms = _time_at(times, end, occurred_ms, _STALE)
     if stale_ms <= floor_ms:
-        cut = bisect_right(array("q", times), floor_ms)
+        cut = first_after(times, floor_ms)
+        if occurred_ms <= floor_ms:
+            cut += 1
     return max(cut, count - SERIES_TIMES_MAX)
+
+
+def _time_at(times: bytes, end: i64, occurred_ms: i64, index: i64) -> i64:
+    at = index * _BYTES
+    if at < end:
+        return read_i64_le(times, at)
+    return occurred_ms if at == end else read_i64_le(times, at - _BYTES)
 
 
 def _record_value(
@@ -144,36 +193,42 @@ def _record_value(
     if not isfinite(number):
         return
     if not window_ms:
-        series.values = _added(series.values, (number, 1.0))
+        series.values = _added(series.values, number, 1.0)
         return
-    times, values = series.times, series.values
-    end = len(times) if in_order else bisect_right(array("q", times), occurred_ms) * _BYTES
-    times = times[:end] + _TIME.pack(occurred_ms) + times[end:]
-    cut = _cut(times, now_ms - window_ms) * _BYTES
-    series.times = times[cut:]
-    series.values = (values[:end] + _VALUE.pack(number) + values[end:])[cut:]
+    times = series.times
+    end = len(times) if in_order else first_after(times, occurred_ms) * _BYTES
+    cut = _cut(times, end, occurred_ms, now_ms - window_ms)
+    series.times = _with_time(times, end, occurred_ms, cut)
+    series.values = _with_value(series.values, end, number, cut)
 
 
-def _added(values: bytes, more: Sequence[float]) -> bytes:
-    """Two [sum ever, how many], as one. A sum stays within what a float can hold: rows keep no infinities."""
-    if not values:
-        return values_packed(more)
-    total, count = array("d", values)
-    return values_packed((min(max(total + more[0], -_SUM_MAX), _SUM_MAX), count + more[1]))
+def _added(values: bytes, total: float, count: float) -> bytes:
+    """A packed [sum ever, how many], with more. A sum stays within what a float holds: rows keep no infinities."""
+    if values:
+        total = min(max(read_f64_le(values, 0) + total, -_SUM_MAX), _SUM_MAX)
+        count += read_f64_le(values, _BYTES)
+    to = BytesWriter()
+    write_f64_le(to, total)
+    write_f64_le(to, count)
+    return to.getvalue()
 
 
-def merge(mine: dict[str, Series], theirs: dict[str, Series]) -> None:
+def merge(mine: History, theirs: History) -> None:
     """Add another contact's history to this one, which both are of one person."""
-    for key, series in theirs.items():
+    for key, series in theirs.all().items():
         own = mine.get(key)
         if own is None:
-            mine[key] = series
+            taken = Series(series.total, series.first_ms, series.last_ms, series.times, series.values)
+            mine.put(key, taken)
             continue
+        mine.change(own)
         own.total += series.total
         own.first_ms = min(own.first_ms, series.first_ms)
         own.last_ms = max(own.last_ms, series.last_ms)
         if (own.values and not own.times) or (series.values and not series.times):
-            own.values = _added(own.values, values_of(series)) if series.values else own.values
+            if series.values:
+                total, count = values_of(series)
+                own.values = _added(own.values, total, count)
         elif own.values or series.values:
             pairs = [
                 *zip(times_of(own), values_of(own), strict=True),
@@ -188,13 +243,13 @@ def merge(mine: dict[str, Series], theirs: dict[str, Series]) -> None:
 
 def window(series: Series, now_ms: int, within_ms: int) -> tuple[int, int]:
     """Where among the times the occurrences in ``(now - within, now]`` begin and end (exclusive)."""
-    times = array("q", series.times)
-    return bisect_right(times, now_ms - within_ms), bisect_right(times, now_ms)
+    times = series.times
+    return first_after(times, now_ms - within_ms), first_after(times, now_ms)
 
 
 def count(series: Series | None, now_ms: int, within_ms: int) -> int:
     """How many occurrences lie in ``(now - within, now]``."""
     if series is None:
         return 0
-    begin, end = window(series, now_ms, within_ms)
-    return end - begin
+    times = series.times
+    return first_after(times, now_ms) - first_after(times, now_ms - within_ms)

@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Final
 from processor.core.events import Message
 from processor.core.history import merge
 from processor.core.lifecycle import ENDED, PENDING
+from processor.core.limits import ENROLLMENTS_MAX
 from processor.core.outputs import Decision
-from processor.core.rows import ENROLLMENTS_MAX, PAST_KEYS_MAX, SENT_MAX, Row
+from processor.core.rows import Row
 from processor.core.scoring import add_points, decayed
+from processor.core.sections import CapUse, Past
 
 if TYPE_CHECKING:
-    from processor.core.sections import Memory, Profile
     from processor.core.turn import Turn
 
 __all__ = ["HOPS_MAX", "arrive", "ask_to_depart", "depart"]
@@ -82,27 +83,18 @@ def arrive(turn: Turn, message: Message) -> None:
     turn.now_ms = max(turn.now_ms, other.clock_ms)
     row.clock_ms = turn.now_ms
     row.active_ms = max(row.active_ms, other.active_ms)
-    _merge_profile(row.change_profile(), other.profile)
+    _merge_profile(row, other)
     merge(row.history, other.history)
-    for name, score in other.scores.items():
-        model = turn.topology.scores.get(name)
-        if model is not None:
-            mine = row.scores.get(name)
-            points = decayed(model, score, turn.now_ms)
-            if points:
-                add_points(turn, name, points, "", "merge")
-            for rule, used in score.caps.items():
-                own = row.scores[name].caps if name in row.scores else {}
-                own.setdefault(rule, used)
-            if mine is None and name in row.scores and not row.scores[name].grade:
-                row.scores[name].grade = score.grade
+    _merge_scores(turn, other)
+    segments = row.change_segments()
     for name, since_ms in other.segments.items():
-        row.segments[name] = min(since_ms, row.segments.get(name, since_ms))
-    _merge_memory(row.change_memory(), other.memory)
+        segments[name] = min(since_ms, segments.get(name, since_ms))
+    _merge_past(row, other)
+    _merge_sends(row, other)
     _merge_enrollments(turn, other)
     row.inside = sorted({enrollment.program for enrollment in row.enrollments})
     known = {(timer.kind, timer.name) for timer in row.timers}
-    row.timers.extend(timer for timer in other.timers if (timer.kind, timer.name) not in known)
+    row.change_timers().extend([timer for timer in other.timers if (timer.kind, timer.name) not in known])
     row.armed = sum(timer.kind == "idle" for timer in row.timers)
     turn.redated.extend(turn.topology.dates_by_attribute)
     turn.stale.extend(turn.topology.segments)
@@ -115,37 +107,67 @@ def arrive(turn: Turn, message: Message) -> None:
     )
 
 
-def _merge_profile(mine: Profile, theirs: Profile) -> None:
-    for name, value in theirs.attributes.items():
-        mine.attributes.setdefault(name, value)
-    for key, answer in theirs.consents.items():
-        own = mine.consents.get(key)
-        if own is None or (answer[1], -answer[0]) > (own[1], -own[0]):
-            mine.consents[key] = answer
-    for name, since in theirs.lists.items():
-        mine.lists[name] = min(since, mine.lists.get(name, since))
+def _merge_profile(row: Row, other: Row) -> None:
+    attributes = row.change_attributes()
+    for name, value in other.attributes.items():
+        attributes.setdefault(name, value)
+    for key, answer in other.consents.all().items():
+        own = row.consents.get(key)
+        if own is None or (answer.at_ms, not answer.granted) > (own.at_ms, not own.granted):
+            row.consents.answer(key, answer.at_ms, granted=answer.granted)
+    lists = row.change_lists()
+    for name, since in other.lists.items():
+        lists[name] = min(since, lists.get(name, since))
 
 
-def _merge_memory(mine: Memory, theirs: Memory) -> None:
-    for name, past in theirs.past.items():
-        own = mine.past.get(name)
-        if own is None:
-            mine.past[name] = past
+def _merge_scores(turn: Turn, other: Row) -> None:
+    scores = turn.row.scores
+    for name, score in other.scores.all().items():
+        model = turn.topology.scores.get(name)
+        if model is None:
             continue
+        was_scored = name in scores
+        points = decayed(model, score, turn.now_ms)
+        if points:
+            add_points(turn, name, points, "", "merge")
+        own = scores.get(name)
+        if own is None:
+            continue
+        scores.change(own)
+        known = {cap.rule for cap in own.caps}
+        own.caps.extend([CapUse(c.rule, c.since_ms, c.used) for c in score.caps if c.rule not in known])
+        if not was_scored and not own.grade:
+            own.grade = score.grade
+
+
+def _merge_past(row: Row, other: Row) -> None:
+    for name, past in other.past.all().items():
+        own = row.past.get(name)
+        if own is None:
+            row.past.put(name, Past(past.entries, past.entered_ms, past.ended_ms, past.keys))
+            continue
+        row.past.change(own)
         own.entries += past.entries
         own.entered_ms = max(own.entered_ms, past.entered_ms)
         own.ended_ms = max(own.ended_ms, past.ended_ms)
-        keys = own.keys
-        for key, at in past.keys.items():
+        keys = own.all_keys()
+        for key, at in past.all_keys().items():
             keys[key] = max(at, keys.get(key, 0))
-        for key in sorted(keys, key=lambda key: (keys[key], key))[: max(0, len(keys) - PAST_KEYS_MAX)]:
-            del keys[key]
-    sent = sorted([*mine.sent, *theirs.sent], key=lambda s: (s.at_ms, s.channel, s.purpose))
-    mine.sent = sent[-SENT_MAX:]
+        own.keys = b""
+        for key in sorted(keys, key=lambda key: (keys[key], key)):
+            own.use_key(key, keys[key])
+
+
+def _merge_sends(row: Row, other: Row) -> None:
+    both = sorted([*row.sends.all(), *other.sends.all()])
+    sends = row.change_sends()
+    sends.times, sends.kinds = b"", b""
+    for at_ms, channel, purpose in both:
+        sends.add(at_ms, channel, purpose, 0)
 
 
 def _merge_enrollments(turn: Turn, other: Row) -> None:
-    mine = turn.row.enrollments
+    mine = turn.row.change_enrollments()
     inside = {(enrollment.program, enrollment.key) for enrollment in mine if enrollment.state != ENDED}
     for enrollment in other.enrollments:
         if enrollment.state == PENDING:

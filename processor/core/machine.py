@@ -16,9 +16,9 @@ from processor.core.history import record as record_history
 from processor.core.identity import HOPS_MAX, arrive, ask_to_depart, depart
 from processor.core.leases import unit_for, wait_again
 from processor.core.lifecycle import ACTIVE, ENDED, PENDING
+from processor.core.limits import RECENT_MAX
 from processor.core.outputs import Decision
 from processor.core.profile import BUILT_IN
-from processor.core.rows import RECENT_MAX
 from processor.core.scoring import apply_rules, check_grade
 from processor.core.segments import refresh_segments
 from processor.core.sweeps import owed
@@ -79,7 +79,7 @@ def _tidy(turn: Turn) -> None:
         enrollments = row.enrollments
         left = [enrollment for enrollment in enrollments if enrollment.state != ENDED]
         if len(left) < len(enrollments):
-            enrollments[:] = left
+            row.change_enrollments()[:] = left
         row.inside = sorted({enrollment.program for enrollment in left})
     row.due_ms = earliest(row)
     turn.retimed = False

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from mypy_extensions import i64
+
 from processor.core.ids import share_of
-from processor.core.rows import SENT_MAX
-from processor.core.sections import Sent
 from processor.core.time import next_quiet_start, quiet_until
 from processor.core.turn import zone_of
 
@@ -41,20 +41,20 @@ def has_consent(turn: Turn, purpose: str, channel: str = "") -> bool:
 
     A channel's own answer goes before the general one.
     """
-    consents = turn.row.profile.consents
+    consents = turn.row.consents
     if channel:
         own = consents.get(f"{purpose}/{channel}")
         if own is not None:
-            return own[0] == 1
+            return own.granted
     general = consents.get(purpose)
-    return general is not None and general[0] == 1
+    return general is not None and general.granted
 
 
 def judge(turn: Turn, purpose: Purpose, channel: Channel, when_quiet: str, when_capped: str) -> Verdict:
     """May this send be made now? ``when_quiet`` and ``when_capped`` are "wait" or "skip"."""
     if channel.kind != "message":
         return SEND
-    if channel.address and not turn.row.profile.attributes.get(channel.address):
+    if channel.address and not turn.row.attributes.get(channel.address):
         return Verdict("skip", "no_address")
     if purpose.transactional:
         return SEND
@@ -83,15 +83,20 @@ def _covers(rule: Cap | QuietHours, purpose: str, channel: str) -> bool:
 def _free_at(turn: Turn, cap: Cap) -> int:
     """0 while the cap leaves room, else the instant at which its oldest counted send leaves the window."""
     since_ms = turn.now_ms - cap.per_ms
-    counted = 0
-    for sent in reversed(turn.row.memory.sent):  # the latest first
-        at_ms = sent.at_ms
+    sends = turn.row.sends
+    covered = [_covers(cap, sends.purposes[at], channel) for at, channel in enumerate(sends.channels)]
+    kinds = sends.kinds
+    left = cap.at_most
+    index: i64 = len(kinds) - 1  # the latest first
+    while index >= 0:
+        at_ms = sends.at_ms(index)
         if at_ms <= since_ms:
             break
-        if _covers(cap, sent.purpose, sent.channel):
-            counted += 1
-            if counted == cap.at_most:
+        if covered[kinds[index]]:
+            left -= 1
+            if left == 0:
                 return at_ms + cap.per_ms
+        index -= 1
     return 0
 
 
@@ -100,12 +105,8 @@ def remember_send(turn: Turn, purpose: Purpose, channel: Channel) -> None:
     caps = turn.topology.policies.caps
     if channel.kind != "message" or purpose.transactional or not caps:
         return
-    memory = turn.row.change_memory()
     keep_after_ms = turn.now_ms - max([cap.per_ms for cap in caps])
-    sent = memory.sent
-    if sent and (len(sent) >= SENT_MAX or sent[0].at_ms <= keep_after_ms):
-        memory.sent = sent = [each for each in sent if each.at_ms > keep_after_ms][1 - SENT_MAX :]
-    sent.append(Sent(turn.now_ms, channel.name, purpose.name))
+    turn.row.change_sends().add(turn.now_ms, channel.name, purpose.name, keep_after_ms)
 
 
 def expiry(turn: Turn, purpose: Purpose, channel: Channel, expires_ms: int) -> int:

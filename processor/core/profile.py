@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from processor.core.limits import ATTRIBUTES_MAX, CONSENTS_MAX, LISTS_MAX
 from processor.core.outputs import Decision
-from processor.core.rows import ATTRIBUTES_MAX, CONSENTS_MAX, LISTS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,10 +20,10 @@ __all__ = ["BUILT_IN", "join_list", "leave_list", "set_attribute"]
 
 def set_attribute(turn: Turn, name: str, value: Any) -> None:
     """Set a profile attribute, or remove it with None."""
-    attributes = turn.row.profile.attributes
+    attributes = turn.row.attributes
     if attributes.get(name) == value and (value is not None or name not in attributes):
         return
-    turn.row.change_profile()
+    turn.row.change_attributes()
     if value is None:
         attributes.pop(name, None)
     elif name not in attributes and len(attributes) >= ATTRIBUTES_MAX:
@@ -41,19 +41,19 @@ def set_attribute(turn: Turn, name: str, value: Any) -> None:
 
 def join_list(turn: Turn, name: str) -> None:
     """Put the contact on a list; the instant it joined first is kept."""
-    lists = turn.row.profile.lists
+    lists = turn.row.lists
     if name in lists:
         return
     if len(lists) >= LISTS_MAX:
         _limit(turn, "lists_full", name)
         return
-    turn.row.change_profile().lists[name] = turn.now_ms
+    turn.row.change_lists()[name] = turn.now_ms
     turn.stale.extend(turn.topology.segments_by_list)
 
 
 def leave_list(turn: Turn, name: str) -> None:
     """Take the contact off a list."""
-    if turn.row.change_profile().lists.pop(name, None) is not None:
+    if turn.row.change_lists().pop(name, None) is not None:
         turn.stale.extend(turn.topology.segments_by_list)
 
 
@@ -71,31 +71,31 @@ def _list_left(turn: Turn, props: dict[str, Any]) -> None:
 
 
 def _consent_granted(turn: Turn, props: dict[str, Any]) -> None:
-    consents = turn.row.change_profile().consents
+    consents = turn.row.consents
     channel = props.get("channel")
     key = f"{props['purpose']}/{channel}" if channel else props["purpose"]
-    if key not in consents and len(consents) >= CONSENTS_MAX:
+    if key not in consents and len(consents.names()) >= CONSENTS_MAX:
         _limit(turn, "consents_full", key)
         return
-    consents[key] = [1, turn.now_ms]
+    consents.answer(key, turn.now_ms, granted=True)
     turn.stale.extend(turn.topology.segments_by_consent)
 
 
 def _consent_withdrawn(turn: Turn, props: dict[str, Any]) -> None:
     """Without a channel the purpose goes on every channel; without a purpose, every purpose goes."""
-    consents = turn.row.change_profile().consents
+    consents = turn.row.consents
     purpose = props.get("purpose")
     channel = props.get("channel")
     if channel:
         bases = [purpose] if purpose else list(turn.topology.purposes)
         keys = [f"{base}/{channel}" for base in bases]
     else:
-        keys = [key for key in consents if purpose is None or key.split("/", 1)[0] == purpose]
+        keys = [key for key in consents.names() if purpose is None or key.split("/", 1)[0] == purpose]
         if purpose and purpose not in keys:
             keys.append(purpose)
     for key in keys:
-        if key in consents or len(consents) < CONSENTS_MAX:
-            consents[key] = [0, turn.now_ms]
+        if key in consents or len(consents.names()) < CONSENTS_MAX:
+            consents.answer(key, turn.now_ms, granted=False)
         else:
             _limit(turn, "consents_full", key)
     turn.stale.extend(turn.topology.segments_by_consent)

@@ -12,7 +12,7 @@ from math import ceil, exp, floor, log, log2
 from typing import TYPE_CHECKING, Any, Final
 
 from processor.core.outputs import Decision
-from processor.core.sections import Score, Timer
+from processor.core.sections import CapUse, Score, Timer
 from processor.core.time import DAY_MS
 from processor.core.turn import NEVER_MS
 
@@ -109,6 +109,7 @@ def apply_rules(turn: Turn, rules: tuple[ScoreRule, ...], age_ms: int) -> None:
         score = turn.row.scores.get(rule.model)
         if score is None:
             score = _new_score(turn, model)
+        turn.row.scores.change(score)
         if rule.cap_ms:
             points = _capped(score, rule, points, turn.now_ms)
             if not points:
@@ -136,7 +137,9 @@ def apply_rules(turn: Turn, rules: tuple[ScoreRule, ...], age_ms: int) -> None:
 def add_points(turn: Turn, name: str, points: float, program: str, step: str) -> None:
     """Points given by a step of a program."""
     model = turn.topology.scores[name]
-    score = turn.row.scores.get(name) or _new_score(turn, model)
+    score = turn.row.scores.get(name)
+    if score is None:
+        score = _new_score(turn, model)
     points = rounded(points)
     value = _change(turn, model, score, points)
     ledger = [{"score": name, "rule": f"{program}/{step}", "points": points, "after": value}]
@@ -152,31 +155,43 @@ def set_score(turn: Turn, name: str, value: float, program: str, step: str) -> N
 
 def _new_score(turn: Turn, model: ScoreModel) -> Score:
     start = model.minimum if model.minimum > 0 else 0.0
-    score = turn.row.scores[model.name] = Score(start, turn.now_ms, _grade_of(model, start, ""), {})
+    score = Score(start, turn.now_ms, _grade_of(model, start, ""), [])
+    turn.row.scores.put(model.name, score)
     return score
 
 
 def _capped(score: Score, rule: ScoreRule, points: float, now_ms: int) -> float:
     """What the rule's cap leaves of the points. The cap's window starts with the first points in it."""
-    used = score.caps.get(rule.name)
-    if used is None or now_ms - used[0] >= rule.cap_ms:
-        used = score.caps[rule.name] = [float(now_ms), 0.0]
+    use = _cap_use(score, rule.name, now_ms)
+    if now_ms - use.since_ms >= rule.cap_ms:
+        use.since_ms = now_ms
+        use.used = 0.0
     if rule.cap_times:
-        if used[1] >= rule.cap_times:
+        if use.used >= rule.cap_times:
             return 0.0
-        used[1] += 1
+        use.used += 1
         return points
-    left = rule.cap_points - used[1]
+    left = rule.cap_points - use.used
     if left <= 0:
         return 0.0
     points = min(points, left) if points > 0 else max(points, -left)
-    used[1] += abs(points)
+    use.used += abs(points)
     return points
+
+
+def _cap_use(score: Score, rule: str, now_ms: int) -> CapUse:
+    for use in score.caps:
+        if use.rule == rule:
+            return use
+    use = CapUse(rule, now_ms, 0.0)
+    score.caps.append(use)
+    return use
 
 
 def _change(turn: Turn, model: ScoreModel, score: Score, points: float) -> float:
     """Add points, then raise what follows: thresholds crossed, a grade changed, segments to look at."""
     now_ms = turn.now_ms
+    turn.row.scores.change(score)
     before = decayed(model, score, now_ms)
     value = rounded(min(max(before + points, model.minimum), model.maximum))
     score.value = value
@@ -212,7 +227,7 @@ def _watch_grade(turn: Turn, model: ScoreModel, score: Score) -> None:
     floor = next(grade.until for grade in model.grades if grade.name == score.grade)
     due_ms = _below_at(model, score.value, score.at_ms, floor)
     if due_ms < NEVER_MS:
-        turn.row.timers.append(Timer(due_ms, "grade", model.name))
+        turn.row.change_timers().append(Timer(due_ms, "grade", model.name))
         turn.retimed = True
 
 
@@ -223,6 +238,7 @@ def check_grade(turn: Turn, name: str) -> None:
     if model is None or score is None or not model.grades:
         return
     value = decayed(model, score, turn.now_ms)
+    turn.row.scores.change(score)
     score.value = value
     score.at_ms = turn.now_ms
     _regrade(turn, model, score, value)

@@ -1,45 +1,359 @@
-"""The sections of a contact's row: what it remembers, in shapes that msgspec reads and writes.
+"""The sections of a contact's row: what it remembers, and how each lies in bytes.
 
-They are stored as msgpack arrays, so fields are told apart by their place: new ones go last, with a default.
+Fields stand in a fixed order without their names; a change of them is a new ``ROW_VERSION``.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, cast
 
 import msgspec
+from librt.strings import BytesWriter, read_i64_le
+from mypy_extensions import i64, mypyc_attr, u8
 
-__all__ = ["Enrollment", "Head", "Memory", "Past", "Profile", "Score", "Sent", "Series", "Timer", "Track"]
+from processor.core.drawers import Drawer, Item
+from processor.core.limits import PAST_KEYS_MAX, SENT_MAX
+from processor.core.packing import (
+    Reader,
+    name_of,
+    put_blob,
+    put_count,
+    put_name,
+    put_number,
+    put_text,
+    put_time,
+)
+
+__all__ = [
+    "CapUse", "Consent", "Consents", "Enrollment", "History", "Past", "Pasts", "Score", "Scores",
+    "Sends", "Series", "Timer", "Track", "packed_map", "read_enrollments", "read_names", "read_timers",
+    "read_times", "write_enrollments", "write_names", "write_timers", "write_times",
+]  # fmt: skip
+
+_TIMER_KINDS: Final = ("look", "segment", "grade", "date", "idle")  # stored by their place
+_TIME_BYTES: Final = 8
+_SEND_KINDS_MAX: Final = 200  # of one contact; a byte tells them apart
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_map = msgspec.msgpack.Decoder(dict[str, Any]).decode
 
 
-class Series(msgspec.Struct, array_like=True, gc=False):
+def packed_map(values: dict[str, Any] | None) -> bytes:
+    """Properties as rows keep them; nothing for none."""
+    return _encode(values) if values else b""
+
+
+@mypyc_attr(acyclic=True)
+class Series(Item):
     """Occurrences of one kind of event: how often ever, first and last, and the recent ones in order.
 
     ``times`` (ms) ascend; ``values`` runs beside it where something sums or averages a property. Both are
-    packed, eight bytes each: ``times_of`` and ``values_of`` in ``history`` read them. A contact that
-    does much has hundreds of them, and an event touches one.
+    packed, eight bytes each: ``times_of`` and ``values_of`` in ``history`` read them.
     """
 
-    total: int
-    first_ms: int
-    last_ms: int
-    times: bytes = b""
-    values: bytes = b""
+    def __init__(
+        self, total: int, first_ms: int, last_ms: int, times: bytes = b"", values: bytes = b""
+    ) -> None:
+        super().__init__()
+        self.total = total
+        self.first_ms = first_ms
+        self.last_ms = last_ms
+        self.times = times
+        self.values = values
+
+    def write(self, to: BytesWriter) -> None:
+        """See :class:`Item`."""
+        put_count(to, self.total)
+        put_time(to, self.first_ms)
+        put_time(to, self.last_ms)
+        put_blob(to, self.times)
+        put_blob(to, self.values)
 
 
-class Score(msgspec.Struct, array_like=True, gc=False):
-    """A score as of ``at_ms``; decay from then on is computed when somebody asks.
+class History(Drawer):
+    """Series by key."""
 
-    ``caps`` maps a capped rule to [window start ms, points or times used in it].
+    def load(self, at: Reader) -> Item:
+        """See :class:`Drawer`."""
+        return Series(at.count(), at.time(), at.time(), at.blob(), at.blob())
+
+    def get(self, key: str) -> Series | None:
+        """The series of this key."""
+        return cast("Series | None", self.item(key))
+
+    def all(self) -> dict[str, Series]:
+        """Every series."""
+        return {key: cast("Series", self.item(key)) for key in self.names()}
+
+
+@mypyc_attr(acyclic=True)
+class CapUse:
+    """How much of a capped rule is used up, in the window that begins at ``since_ms``: points, or times."""
+
+    def __init__(self, rule: str, since_ms: int, used: float) -> None:
+        self.rule = rule
+        self.since_ms = since_ms
+        self.used = used
+
+
+@mypyc_attr(acyclic=True)
+class Score(Item):
+    """A score as of ``at_ms``; decay from then on is computed when somebody asks."""
+
+    def __init__(self, value: float, at_ms: int, grade: str, caps: list[CapUse]) -> None:
+        super().__init__()
+        self.value = value
+        self.at_ms = at_ms
+        self.grade = grade
+        self.caps = caps
+
+    def write(self, to: BytesWriter) -> None:
+        """See :class:`Item`."""
+        put_number(to, self.value)
+        put_time(to, self.at_ms)
+        put_name(to, self.grade)
+        put_count(to, len(self.caps))
+        for cap in self.caps:
+            put_name(to, cap.rule)
+            put_time(to, cap.since_ms)
+            put_number(to, cap.used)
+
+
+class Scores(Drawer):
+    """Scores by model."""
+
+    def load(self, at: Reader) -> Item:
+        """See :class:`Drawer`."""
+        value, at_ms, grade = at.number(), at.time(), at.name()
+        caps: list[CapUse] = []
+        left = at.count()
+        while left > 0:
+            caps.append(CapUse(at.name(), at.time(), at.number()))
+            left -= 1
+        return Score(value, at_ms, grade, caps)
+
+    def get(self, model: str) -> Score | None:
+        """The score of this model."""
+        return cast("Score | None", self.item(model))
+
+    def all(self) -> dict[str, Score]:
+        """Every score."""
+        return {model: cast("Score", self.item(model)) for model in self.names()}
+
+
+@mypyc_attr(acyclic=True)
+class Past(Item):
+    """What re-entry rules need to know of ended and running enrollments in one program.
+
+    ``keys``, packed, holds each key of a keyed program with the instant of its latest entry or end, in order
+    of use; the one used longest ago is forgotten beyond PAST_KEYS_MAX.
     """
 
-    value: float
-    at_ms: int
-    grade: str
-    caps: dict[str, list[float]]
+    def __init__(self, entries: int, entered_ms: int, ended_ms: int, keys: bytes = b"") -> None:
+        super().__init__()
+        self.entries = entries
+        self.entered_ms = entered_ms
+        self.ended_ms = ended_ms
+        self.keys = keys
+
+    def write(self, to: BytesWriter) -> None:
+        """See :class:`Item`."""
+        put_count(to, self.entries)
+        put_time(to, self.entered_ms)
+        put_time(to, self.ended_ms)
+        put_blob(to, self.keys)
+
+    def key_ms(self, key: str) -> int:
+        """The instant of a key, -1 for one that is not known."""
+        at = Reader(self.keys, 0)
+        wanted = key.encode()
+        while at.at < len(self.keys):
+            known = at.blob() == wanted
+            at_ms = at.time()
+            if known:
+                return at_ms
+        return -1
+
+    def use_key(self, key: str, at_ms: int) -> None:
+        """Note an entry or an end of this key, which is the one used last from now on."""
+        keys = self.keys
+        at = Reader(keys, 0)
+        wanted = key.encode()
+        count = 0
+        second = 0
+        before = keys
+        while at.at < len(keys):
+            begin = at.at
+            known = at.blob() == wanted
+            at.at += _TIME_BYTES
+            if known:
+                before = keys[:begin] + keys[at.at :]
+                break
+            count += 1
+            if count == 1:
+                second = at.at
+        if len(before) == len(keys) and count >= PAST_KEYS_MAX:
+            before = before[second:]
+        more = BytesWriter()
+        more.write(before)
+        put_blob(more, wanted)
+        put_time(more, at_ms)
+        self.keys = more.getvalue()
+
+    def all_keys(self) -> dict[str, int]:
+        """Every key with its instant, in order of use."""
+        at = Reader(self.keys, 0)
+        found: dict[str, int] = {}
+        while at.at < len(self.keys):
+            key = at.text()
+            found[key] = at.time()
+        return found
 
 
-class Track(msgspec.Struct, array_like=True, gc=False):
+class Pasts(Drawer):
+    """What is past, by program."""
+
+    def load(self, at: Reader) -> Item:
+        """See :class:`Drawer`."""
+        return Past(at.count(), at.time(), at.time(), at.blob())
+
+    def get(self, program: str) -> Past | None:
+        """What is past of this program."""
+        return cast("Past | None", self.item(program))
+
+    def all(self) -> dict[str, Past]:
+        """Everything that is past."""
+        return {program: cast("Past", self.item(program)) for program in self.names()}
+
+
+@mypyc_attr(acyclic=True)
+class Consent(Item):
+    """The latest answer for a purpose, or for a purpose on a channel."""
+
+    def __init__(self, at_ms: int, *, granted: bool) -> None:
+        super().__init__()
+        self.granted = granted
+        self.at_ms = at_ms
+
+    def write(self, to: BytesWriter) -> None:
+        """See :class:`Item`."""
+        to.append(u8(1) if self.granted else u8(0))
+        put_time(to, self.at_ms)
+
+
+class Consents(Drawer):
+    """Answers by ``purpose`` or ``purpose/channel``."""
+
+    def load(self, at: Reader) -> Item:
+        """See :class:`Drawer`."""
+        granted = at.byte() == 1
+        return Consent(at.time(), granted=granted)
+
+    def get(self, key: str) -> Consent | None:
+        """The answer for a key."""
+        return cast("Consent | None", self.item(key))
+
+    def answer(self, key: str, at_ms: int, *, granted: bool) -> None:
+        """Set the answer for a key."""
+        known = self.get(key)
+        if known is None:
+            self.put(key, Consent(at_ms, granted=granted))
+        else:
+            self.change(known)
+            known.granted = granted
+            known.at_ms = at_ms
+
+    def all(self) -> dict[str, Consent]:
+        """Every answer."""
+        return {key: cast("Consent", self.item(key)) for key in self.names()}
+
+
+@mypyc_attr(acyclic=True)
+class Sends:
+    """Recent sends, which count toward the caps: when, and on which channel for which purpose.
+
+    ``times`` are packed and ascend; ``kinds`` has a byte for each, the place in ``channels`` and ``purposes``.
+    """
+
+    def __init__(self, times: bytes, kinds: bytes, channels: list[str], purposes: list[str]) -> None:
+        self.times = times
+        self.kinds = kinds
+        self.channels = channels
+        self.purposes = purposes
+
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    def at_ms(self, index: i64) -> i64:
+        """The instant of a send."""
+        return read_i64_le(self.times, index * _TIME_BYTES)
+
+    def add(self, at_ms: i64, channel: str, purpose: str, keep_after_ms: i64) -> None:
+        """Note a send; what is not after ``keep_after_ms``, or beyond SENT_MAX, is let go."""
+        size: i64 = len(self.kinds)
+        cut: i64 = max(0, size + 1 - SENT_MAX)
+        while cut < size and self.at_ms(cut) <= keep_after_ms:
+            cut += 1
+        place = self._place(channel, purpose)
+        times = BytesWriter()
+        times.write(self.times[cut * _TIME_BYTES :])
+        put_time(times, at_ms)
+        kinds = BytesWriter()
+        kinds.write(self.kinds[cut:])
+        kinds.append(u8(place))
+        self.times = times.getvalue()
+        self.kinds = kinds.getvalue()
+
+    def _place(self, channel: str, purpose: str) -> i64:
+        channels = self.channels
+        for index in range(len(channels)):
+            if channels[index] == channel and self.purposes[index] == purpose:
+                return index
+        if len(channels) >= _SEND_KINDS_MAX:
+            self._forget_unused()
+        self.channels.append(channel)
+        self.purposes.append(purpose)
+        return len(self.channels) - 1
+
+    def _forget_unused(self) -> None:
+        used = sorted(set(self.kinds))
+        places = {old: new for new, old in enumerate(used)}
+        self.channels = [self.channels[old] for old in used]
+        self.purposes = [self.purposes[old] for old in used]
+        self.kinds = bytes([places[old] for old in self.kinds])
+
+    def all(self) -> list[tuple[int, str, str]]:
+        """Every send: (at ms, channel, purpose)."""
+        found: list[tuple[int, str, str]] = []
+        for index in range(len(self.kinds)):
+            kind = self.kinds[index]
+            found.append((self.at_ms(index), self.channels[kind], self.purposes[kind]))
+        return found
+
+    @staticmethod
+    def read(at: Reader) -> Sends:
+        """Read a section."""
+        channels: list[str] = []
+        purposes: list[str] = []
+        left = at.count()
+        while left > 0:
+            channels.append(at.name())
+            purposes.append(at.name())
+            left -= 1
+        return Sends(at.blob(), at.blob(), channels, purposes)
+
+    def write(self, to: BytesWriter) -> None:
+        """Write a section."""
+        put_count(to, len(self.channels))
+        for index in range(len(self.channels)):
+            put_name(to, self.channels[index])
+            put_name(to, self.purposes[index])
+        put_blob(to, self.times)
+        put_blob(to, self.kinds)
+
+
+@mypyc_attr(acyclic=True)
+class Track:
     """A branch of an enrollment: the step it stands at and what it waits for.
 
     ``state`` is a track state of ``lifecycle``; ``due_ms`` is 0 when no timer is set; ``mark`` is the
@@ -47,79 +361,255 @@ class Track(msgspec.Struct, array_like=True, gc=False):
     that ended the latest wait_for.
     """
 
-    step: str
-    state: int
-    due_ms: int
-    since_ms: int
-    mark: str = ""
-    answer: dict[str, Any] | None = None
+    def __init__(
+        self,
+        step: str,
+        state: int,
+        due_ms: int,
+        since_ms: int,
+        mark: str = "",
+        answer: dict[str, Any] | None = None,
+    ) -> None:
+        self.step = step
+        self.state = state
+        self.due_ms = due_ms
+        self.since_ms = since_ms
+        self.mark = mark
+        self._answer = answer
+        self._stored_answer = b""
+
+    @property
+    def answer(self) -> dict[str, Any] | None:
+        """What is kept of the event that ended the latest wait_for."""
+        if self._stored_answer:
+            self._answer = _decode_map(self._stored_answer)
+            self._stored_answer = b""
+        return self._answer
+
+    def keep_answer(self, answer: dict[str, Any] | None) -> None:
+        """Keep these properties as the answer."""
+        self._stored_answer = b""
+        self._answer = answer
+
+    @staticmethod
+    def read(at: Reader) -> Track:
+        """Read a track."""
+        step, state, due_ms, since_ms = at.name(), at.byte(), at.time(), at.time()
+        track = Track(step, state, due_ms, since_ms, at.text())
+        track._stored_answer = at.blob()
+        return track
+
+    def write(self, to: BytesWriter) -> None:
+        """Write a track."""
+        put_name(to, self.step)
+        to.append(u8(self.state))
+        put_time(to, self.due_ms)
+        put_time(to, self.since_ms)
+        put_text(to, self.mark)
+        put_blob(to, self._stored_answer or packed_map(self._answer))
 
 
-class Enrollment(msgspec.Struct, array_like=True, gc=False):
+@mypyc_attr(acyclic=True)
+class Enrollment:
     """One run of one contact through one program.
 
-    ``entry`` keeps the properties of the entry event that the program's steps refer to; ``visits`` counts
-    executions of steps that can run more than once; ``goal_by_ms`` is 0 without a goal window.
+    ``entry`` keeps the properties of the entry event that the program's steps refer to (stored, they are
+    ``entry_data``); ``visits`` counts executions of steps that can run more than once; ``goal_by_ms`` is 0
+    without a goal window.
     """
 
-    id: str
-    program: str
-    version: int
-    key: str
-    entered_ms: int
-    state: int
-    tracks: list[Track]
-    goal_by_ms: int = 0
-    entry: dict[str, Any] | None = None
-    variants: dict[str, str] | None = None
-    visits: dict[str, int] | None = None
-    due_ms: int = 0
+    def __init__(  # noqa: PLR0913, PLR0917 - one for each field
+        self,
+        id: str,  # noqa: A002 - its name
+        program: str,
+        version: int,
+        key: str,
+        entered_ms: int,
+        state: int,
+        tracks: list[Track],
+        goal_by_ms: int = 0,
+        due_ms: int = 0,
+        entry_data: bytes = b"",
+        variants: dict[str, str] | None = None,
+        visits: dict[str, int] | None = None,
+    ) -> None:
+        self.id = id
+        self.program = program
+        self.version = version
+        self.key = key
+        self.entered_ms = entered_ms
+        self.state = state
+        self.tracks = tracks
+        self.goal_by_ms = goal_by_ms
+        self.due_ms = due_ms
+        self.entry_data = entry_data
+        self.variants = variants
+        self.visits = visits
+        self._entry: dict[str, Any] | None = None
+
+    @property
+    def entry(self) -> dict[str, Any] | None:
+        """The properties kept from the entry event."""
+        if self._entry is None and self.entry_data:
+            self._entry = _decode_map(self.entry_data)
+        return self._entry
+
+    @staticmethod
+    def read(at: Reader) -> Enrollment:
+        """Read an enrollment."""
+        made = Enrollment(
+            at.text(),
+            at.name(),
+            at.count(),
+            at.text(),
+            at.time(),
+            at.byte(),
+            [],
+            at.time(),
+            at.time(),
+            at.blob(),
+        )
+        left = at.count()
+        if left:
+            variants: dict[str, str] = {}
+            while left > 0:
+                split = at.name()
+                variants[split] = at.name()
+                left -= 1
+            made.variants = variants
+        left = at.count()
+        if left:
+            visits: dict[str, int] = {}
+            while left > 0:
+                step = at.name()
+                visits[step] = at.count()
+                left -= 1
+            made.visits = visits
+        left = at.count()
+        while left > 0:
+            made.tracks.append(Track.read(at))
+            left -= 1
+        return made
+
+    def write(self, to: BytesWriter) -> None:
+        """Write an enrollment."""
+        put_text(to, self.id)
+        put_name(to, self.program)
+        put_count(to, self.version)
+        put_text(to, self.key)
+        put_time(to, self.entered_ms)
+        to.append(u8(self.state))
+        put_time(to, self.goal_by_ms)
+        put_time(to, self.due_ms)
+        put_blob(to, self.entry_data)
+        variants = self.variants
+        if variants:
+            put_count(to, len(variants))
+            for split, way in variants.items():
+                put_name(to, split)
+                put_name(to, way)
+        else:
+            to.append(0)
+        visits = self.visits
+        if visits:
+            put_count(to, len(visits))
+            for step, count in visits.items():
+                put_name(to, step)
+                put_count(to, count)
+        else:
+            to.append(0)
+        put_count(to, len(self.tracks))
+        for track in self.tracks:
+            track.write(to)
 
 
-class Profile(msgspec.Struct, array_like=True, gc=False):
-    """What is known of the contact. ``consents``: ``purpose`` or ``purpose/channel`` -> [1 or 0, at ms]."""
-
-    attributes: dict[str, Any]
-    consents: dict[str, list[int]]
-    lists: dict[str, int]
-
-
-class Past(msgspec.Struct, array_like=True, gc=False):
-    """What re-entry rules need to know of ended and running enrollments in one program."""
-
-    entries: int
-    entered_ms: int
-    ended_ms: int
-    keys: dict[str, int]
+def read_enrollments(at: Reader) -> list[Enrollment]:
+    """Read the section of enrollments."""
+    found: list[Enrollment] = []
+    left = at.count()
+    while left > 0:
+        found.append(Enrollment.read(at))
+        left -= 1
+    return found
 
 
-class Sent(msgspec.Struct, array_like=True, gc=False):
-    """A send that counts toward the caps."""
-
-    at_ms: int
-    channel: str
-    purpose: str
-
-
-class Memory(msgspec.Struct, array_like=True, gc=False):
-    """What re-entry rules and caps look back on: past enrollments by program, and recent sends."""
-
-    past: dict[str, Past]
-    sent: list[Sent]
+def write_enrollments(to: BytesWriter, enrollments: list[Enrollment]) -> None:
+    """Write the section of enrollments."""
+    put_count(to, len(enrollments))
+    for enrollment in enrollments:
+        enrollment.write(to)
 
 
-class Timer(msgspec.Struct, array_like=True, gc=False):
-    """A timer of the contact rather than of an enrollment: a date entry, an inactivity entry, a recheck."""
+@mypyc_attr(acyclic=True)
+class Timer:
+    """A timer of the contact rather than of an enrollment.
 
-    due_ms: int
-    kind: str
-    name: str
+    ``kind``: a date or an inactivity entry, or another look at a segment, a grade, an enrollment's conditions.
+    """
+
+    def __init__(self, due_ms: int, kind: str, name: str) -> None:
+        self.due_ms = due_ms
+        self.kind = kind
+        self.name = name
 
 
-class Head(msgspec.Struct, array_like=True, gc=False):
-    """The first fields of a stored row; what follows them is stepped over."""
+def read_timers(at: Reader) -> list[Timer]:
+    """Read the section of timers."""
+    found: list[Timer] = []
+    left = at.count()
+    while left > 0:
+        kind = at.byte()
+        due_ms = at.time()
+        # A look is named after an enrollment, all others after what the topology declares.
+        found.append(Timer(due_ms, _TIMER_KINDS[kind], at.name() if kind else at.text()))
+        left -= 1
+    return found
 
-    version: int
-    clock_ms: int
-    active_ms: int
-    due_ms: int
+
+def write_timers(to: BytesWriter, timers: list[Timer]) -> None:
+    """Write the section of timers."""
+    put_count(to, len(timers))
+    for timer in timers:
+        kind = _TIMER_KINDS.index(timer.kind)
+        to.append(u8(kind))
+        put_time(to, timer.due_ms)
+        if kind:
+            put_name(to, timer.name)
+        else:
+            put_text(to, timer.name)
+
+
+def read_times(at: Reader) -> dict[str, int]:
+    """Read instants by name: memberships of lists or segments."""
+    found: dict[str, int] = {}
+    left = at.count()
+    while left > 0:
+        name = at.name()
+        found[name] = at.time()
+        left -= 1
+    return found
+
+
+def write_times(to: BytesWriter, times: dict[str, int]) -> None:
+    """Write instants by name."""
+    put_count(to, len(times))
+    for name, at_ms in times.items():
+        put_name(to, name)
+        put_time(to, at_ms)
+
+
+def read_names(at: Reader) -> list[str]:
+    """Read names."""
+    found: list[str] = []
+    left = at.count()
+    while left > 0:
+        found.append(at.name())
+        left -= 1
+    return found
+
+
+def write_names(to: BytesWriter, names: list[str]) -> None:
+    """Write names."""
+    put_count(to, len(names))
+    for name in names:
+        to.write(name_of(name).packed)

@@ -38,10 +38,10 @@ def _refresh(turn: Turn, name: str) -> None:
     if inside == (name in memberships):
         return
     if inside:
-        memberships[name] = turn.now_ms
+        turn.row.change_segments()[name] = turn.now_ms
         kind = "segment_entered"
     else:
-        del memberships[name]
+        del turn.row.change_segments()[name]
         kind = "segment_left"
     turn.out.append(Decision(kind, turn.contact_id, turn.now_ms, "", 0, "", "", name))
     turn.derived.append((kind, {"segment": name}))

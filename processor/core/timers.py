@@ -54,7 +54,7 @@ def take_due(row: Row, at_ms: int) -> list[Timer]:
     """Take the contact's timers due by ``at_ms`` out of the row, earliest first."""
     due = [timer for timer in row.timers if timer.due_ms <= at_ms]
     if due:
-        row.timers[:] = [timer for timer in row.timers if timer.due_ms > at_ms]
+        row.change_timers()[:] = [timer for timer in row.timers if timer.due_ms > at_ms]
         due.sort(key=lambda timer: (timer.due_ms, timer.kind, timer.name))
     return due
 
@@ -65,14 +65,15 @@ def look_again(turn: Turn, kind: str, name: str, until_ms: int) -> None:
     for index, timer in enumerate(timers):
         if timer.kind == kind and timer.name == name:
             if until_ms >= NEVER_MS:
-                del timers[index]
+                del turn.row.change_timers()[index]
                 turn.retimed = True
             elif until_ms < timer.due_ms or timer.due_ms <= turn.now_ms:
+                turn.row.change_timers()
                 timer.due_ms = until_ms
                 turn.retimed = True
             return
     if until_ms < NEVER_MS:
-        timers.append(Timer(until_ms, kind, name))
+        turn.row.change_timers().append(Timer(until_ms, kind, name))
         turn.retimed = True
 
 
@@ -87,7 +88,7 @@ def arm_dates(turn: Turn) -> None:
 
 def arm_date(turn: Turn, entry: Entry, after_ms: int) -> None:
     """Set one date entry's timer to its first instant at or after ``after_ms``, or take it away."""
-    timers = turn.row.timers
+    timers = turn.row.change_timers()
     label = f"{entry.program}/{entry.id}"
     timers[:] = [timer for timer in timers if not (timer.kind == "date" and timer.name == label)]
     turn.retimed = True
@@ -97,7 +98,7 @@ def arm_date(turn: Turn, entry: Entry, after_ms: int) -> None:
 
 
 def _date_due(turn: Turn, entry: Entry, after_ms: int) -> int | None:
-    value = turn.row.profile.attributes.get(entry.attribute)
+    value = turn.row.attributes.get(entry.attribute)
     if not isinstance(value, str):
         return None
     zone = zone_of(turn)
@@ -117,7 +118,12 @@ def idle_since(turn: Turn, entry: Entry) -> int:
     if not entry.activities:
         return turn.row.active_ms
     history = turn.row.history
-    return max((history[name].last_ms for name in entry.activities if name in history), default=0)
+    latest_ms = 0
+    for name in entry.activities:
+        series = history.get(name)
+        if series is not None:
+            latest_ms = max(latest_ms, series.last_ms)
+    return latest_ms
 
 
 def postpone_idle(turn: Turn, until_ms: int) -> bool:
@@ -130,6 +136,7 @@ def postpone_idle(turn: Turn, until_ms: int) -> bool:
             if entry is not None:
                 due_ms = idle_since(turn, entry) + entry.inactive_ms
                 if due_ms > timer.due_ms:
+                    turn.row.change_timers()
                     timer.due_ms = due_ms
                     moved = True
     return moved
@@ -144,21 +151,21 @@ def arm_idle(turn: Turn, entries: tuple[Entry, ...]) -> None:
             if timer.kind == "idle" and timer.name == label:
                 break
         else:
-            timers.append(Timer(turn.now_ms + entry.inactive_ms, "idle", label))
+            turn.row.change_timers().append(Timer(turn.now_ms + entry.inactive_ms, "idle", label))
             turn.row.armed += 1
             turn.retimed = True
 
 
 def quarantine(row: Row, at_ms: int) -> None:
     """Stop the timers due by ``at_ms``: firing them raised. They stay in the row, to be seen and released."""
-    for enrollment in row.enrollments:
+    for enrollment in row.change_enrollments():
         if 0 < enrollment.due_ms <= at_ms:
             enrollment.due_ms = 0
         for track in enrollment.tracks:
             if 0 < track.due_ms <= at_ms:
                 track.due_ms = 0
                 track.mark = "quarantined"
-    for timer in row.timers:
+    for timer in row.change_timers():
         if timer.due_ms <= at_ms:
             timer.due_ms = NEVER_MS - 1
     row.due_ms = earliest(row)

@@ -77,6 +77,6 @@ def zone_of(turn: Turn) -> ZoneInfo:
     """The contact's time zone, or the topology's where the contact has none (or an unknown one)."""
     zone = turn.zone
     if zone is None:
-        name = turn.row.profile.attributes.get("tz")
+        name = turn.row.attributes.get("tz")
         zone = turn.zone = turn.topology.zone_for(name)
     return zone

@@ -150,4 +150,4 @@ def _decay(state: State, topology: Topology) -> None:
         model = topology.scores.get(name)
         if model is not None and standing.causes:
             last = standing.causes[-1]
-            standing.value = decayed(model, Score(last.after, last.at_ms, standing.grade, {}), state.at_ms)
+            standing.value = decayed(model, Score(last.after, last.at_ms, standing.grade, []), state.at_ms)

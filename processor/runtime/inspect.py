@@ -94,19 +94,18 @@ def seen(topology: Topology, contact: str, data: bytes, at_ms: int | None = None
     now_ms = row.clock_ms if at_ms is None else at_ms
     turn = Turn(topology, row, Shared(), contact, now_ms, [])
     scores = []
-    for name, score in row.scores.items():
+    for name, score in row.scores.all().items():
         model = topology.scores.get(name)
         value = decayed(model, score, now_ms) if model is not None else score.value
         scores.append((name, value, grade_now(turn, name) if model is not None else score.grade))
-    profile = row.profile
     return Seen(
         contact,
         now_ms,
         row.clock_ms,
         row.alias,
-        profile.attributes,
-        tuple((key, bool(answer[0]), answer[1]) for key, answer in profile.consents.items()),
-        profile.lists,
+        row.attributes,
+        tuple((key, answer.granted, answer.at_ms) for key, answer in row.consents.all().items()),
+        row.lists,
         tuple(scores),
         row.segments,
         tuple(_enrollments(row)),
@@ -139,10 +138,10 @@ def _caps(topology: Topology, row: Row, now_ms: int) -> list[CapUse]:
     found = []
     for cap in topology.policies.caps:
         used = sum(
-            now_ms - cap.per_ms < sent.at_ms <= now_ms
-            and (not cap.channels or sent.channel in cap.channels)
-            and (not cap.purposes or sent.purpose in cap.purposes)
-            for sent in row.memory.sent
+            now_ms - cap.per_ms < at_ms <= now_ms
+            and (not cap.channels or channel in cap.channels)
+            and (not cap.purposes or purpose in cap.purposes)
+            for at_ms, channel, purpose in row.sends.all()
         )
         found.append(CapUse(cap.name, used, cap.at_most))
     return found

@@ -95,7 +95,7 @@ def preview(
         _respond(world, program)
     world.settle(CONTACT, max(world.now_ms, start_ms) + LOOK_AHEAD_MS, [program] if events else [])
     row = world.row(CONTACT)
-    zone = topology.zone_for(row.profile.attributes.get("tz") if row is not None else None)
+    zone = topology.zone_for(row.attributes.get("tz") if row is not None else None)
     return Preview(tuple(world.path), tuple(world.commands), tuple(notes), zone, start_ms)
 
 

@@ -138,7 +138,7 @@ def _held(world: Simulation, scenario: Scenario, programs: set[str], zone: ZoneI
 
 def _attributes(world: Simulation, scenario: Scenario) -> dict[str, Any]:
     row = world.row(scenario.contact_id)
-    return row.profile.attributes if row is not None else {}
+    return row.attributes if row is not None else {}
 
 
 def _at_the_end(world: Simulation, scenario: Scenario) -> list[Difference]:
@@ -154,7 +154,7 @@ def _at_the_end(world: Simulation, scenario: Scenario) -> list[Difference]:
             found.append(Difference(about, f"{name}: {texts[0]}", f"{name}: {texts[1]}", line))
 
     for name, wanted in (scenario.expect_profile or {}).items():
-        compare("expect_profile", name, wanted, row.profile.attributes.get(name))
+        compare("expect_profile", name, wanted, row.attributes.get(name))
     for name, points in (scenario.expect_score or {}).items():
         # People write scores as they read them: to as many places as they wrote.
         places = len(f"{points}".partition(".")[2]) if points % 1 else 0

@@ -105,7 +105,7 @@ def test_two_contacts_that_become_each_other_at_once_are_one_and_keep_everything
     (stays,) = [name for name, row in rows.items() if row is not None and not row.alias]
     kept = rows[stays]
     assert kept is not None
-    assert kept.profile.attributes == {"notes": "of one", "tz": "Europe/London"}
+    assert kept.attributes == {"notes": "of one", "tz": "Europe/London"}
     for name in (one, two):
         live.event(name, "seen", START_MS + 2)
     live.deliver()
@@ -143,7 +143,7 @@ def test_a_row_does_not_grow_beyond_what_a_broker_takes(tmp_path: Path) -> None:
     assert len(live.commands) == 1
     row = live.row("c")
     assert row is not None
-    assert "tz" not in row.profile.attributes
+    assert "tz" not in row.attributes
 
 
 def test_an_inactivity_timer_of_a_program_that_is_gone_makes_room(tmp_path: Path) -> None:

@@ -128,11 +128,7 @@ class _Generator:
 
     def _read(self, node: Read) -> ast.expr:
         if node.source == "profile":
-            holder: ast.expr = ast.Attribute(
-                value=ast.Attribute(value=_attribute("row"), attr="profile", ctx=ast.Load()),
-                attr="attributes",
-                ctx=ast.Load(),
-            )
+            holder: ast.expr = ast.Attribute(value=_attribute("row"), attr="attributes", ctx=ast.Load())
         else:
             holder = _attribute(node.source)
         getter = ast.Attribute(value=holder, attr="get", ctx=ast.Load())

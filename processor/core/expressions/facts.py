@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_right
-from collections.abc import Sequence
 from typing import Any, Final
+
+from librt.strings import read_f64_le, read_i64_le
+from mypy_extensions import i64
 
 from processor.core.expressions.moments import look_again, next_step
 from processor.core.expressions.values import bounded
-from processor.core.history import times_of, values_of, window
+from processor.core.history import values_of
+from processor.core.packing import first_after
 from processor.core.time import DAY_MS
 from processor.core.turn import Turn
 
@@ -20,6 +21,7 @@ __all__ = [
 ]  # fmt: skip
 
 _ACTIVE: Final = 1
+_BYTES: Final = 8  # of a packed time or value
 _DECIMALS: Final = 6  # of sums and averages, so that ten times 0.1 is 1
 
 
@@ -38,13 +40,13 @@ def count_within(turn: Turn, key: str, within_ms: int, low: int = -1, high: int 
     series = turn.row.history.get(key)
     if series is None:
         return 0
-    occurred = array("q", series.times)
-    begin = bisect_right(occurred, turn.now_ms - within_ms)
-    end = len(occurred)
+    times = series.times
+    begin = first_after(times, turn.now_ms - within_ms)
+    end: i64 = len(times) // _BYTES
     if begin == end:
         return 0
-    if occurred[-1] > turn.now_ms:
-        return _count_amid(turn, occurred, begin, within_ms)
+    if read_i64_le(times, (end - 1) * _BYTES) > turn.now_ms:
+        return _count_amid(turn, times, begin, within_ms)
     count = end - begin
     if high < 0:
         leaving = begin
@@ -54,18 +56,17 @@ def count_within(turn: Turn, key: str, within_ms: int, low: int = -1, high: int 
         leaving = end - 1 - low
     else:
         return count
-    until = occurred[leaving] + within_ms
-    if until < turn.until_ms:  # noqa: PLR1730 - min() would double the cost of a count
-        turn.until_ms = until
+    until = read_i64_le(times, leaving * _BYTES) + within_ms
+    turn.until_ms = min(turn.until_ms, until)
     return count
 
 
-def _count_amid(turn: Turn, occurred: Sequence[int], begin: int, within_ms: int) -> int:
+def _count_amid(turn: Turn, times: bytes, begin: i64, within_ms: int) -> int:
     """The count where some occurrences are still to come."""
-    end = bisect_right(occurred, turn.now_ms)
-    look_again(turn, occurred[end])
+    end = first_after(times, turn.now_ms)
+    look_again(turn, read_i64_le(times, end * _BYTES))
     if begin < end:
-        look_again(turn, occurred[begin] + within_ms)
+        look_again(turn, read_i64_le(times, begin * _BYTES) + within_ms)
     return end - begin
 
 
@@ -74,13 +75,23 @@ def _values(turn: Turn, key: str, within_ms: int) -> list[float]:
     series = turn.row.history.get(key)
     if series is None:
         return []
-    begin, end = window(series, turn.now_ms, within_ms)
-    occurred = times_of(series)
+    times = series.times
+    begin = first_after(times, turn.now_ms - within_ms)
+    end = first_after(times, turn.now_ms)
     if begin < end:
-        look_again(turn, occurred[begin] + within_ms)
-    if end < len(occurred):
-        look_again(turn, occurred[end])
-    return list(values_of(series)[begin:end])
+        look_again(turn, read_i64_le(times, begin * _BYTES) + within_ms)
+    if end < len(times) // _BYTES:
+        look_again(turn, read_i64_le(times, end * _BYTES))
+    values = series.values
+    return [read_f64_le(values, index * _BYTES) for index in range(begin, end)]
+
+
+def _total(values: list[float]) -> float:
+    """Added one by one: ``sum`` of Python 3.12 and later rounds otherwise, and all have to decide alike."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total
 
 
 def sum_within(turn: Turn, key: str, within_ms: int) -> Any:
@@ -88,7 +99,7 @@ def sum_within(turn: Turn, key: str, within_ms: int) -> Any:
     values = _values(turn, key, within_ms)
     if not values:
         return 0
-    total = sum(values)
+    total = _total(values)
     if total - total != 0.0:
         return 0
     return bounded(round(total, _DECIMALS))
@@ -99,7 +110,7 @@ def avg_within(turn: Turn, key: str, within_ms: int) -> Any:
     values = _values(turn, key, within_ms)
     if not values:
         return None
-    mean = sum(values) / len(values)
+    mean = _total(values) / len(values)
     return bounded(round(mean, _DECIMALS)) if mean - mean == 0.0 else None
 
 
@@ -128,13 +139,14 @@ def happened_within(turn: Turn, key: str, within_ms: int) -> bool:
     series = turn.row.history.get(key)
     if series is None:
         return False
-    begin, end = window(series, turn.now_ms, within_ms)
-    occurred = times_of(series)
-    if end < len(occurred):
-        look_again(turn, occurred[end])
+    times = series.times
+    begin = first_after(times, turn.now_ms - within_ms)
+    end = first_after(times, turn.now_ms)
+    if end < len(times) // _BYTES:
+        look_again(turn, read_i64_le(times, end * _BYTES))
     if begin == end:
         return False
-    look_again(turn, occurred[end - 1] + within_ms)
+    look_again(turn, read_i64_le(times, (end - 1) * _BYTES) + within_ms)
     return True
 
 
@@ -169,7 +181,7 @@ def in_segment(turn: Turn, name: str) -> bool:
 
 def in_list(turn: Turn, name: str) -> bool:
     """Whether the contact is on the list."""
-    return name in turn.row.profile.lists
+    return name in turn.row.lists
 
 
 def in_program(turn: Turn, name: str) -> bool:
@@ -182,12 +194,12 @@ def in_program(turn: Turn, name: str) -> bool:
 
 def was_in_program(turn: Turn, name: str) -> bool:
     """Whether the program was ever entered."""
-    return name in turn.row.memory.past
+    return name in turn.row.past
 
 
 def entries(turn: Turn, name: str) -> int:
     """How often the program was entered."""
-    past = turn.row.memory.past.get(name)
+    past = turn.row.past.get(name)
     return 0 if past is None else past.entries
 
 

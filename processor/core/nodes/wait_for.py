@@ -67,7 +67,7 @@ class WaitFor(Node):
         else:
             program = turn.topology.programs[enrollment.program]
             kept = {name: turn.props[name] for name in program.answers if name in turn.props}
-            track.answer = kept or None
+            track.keep_answer(kept or None)
         record(turn, "heard", enrollment, self.id, "", {"event": turn.event_id} if turn.event_id else None)
         return True, self.then
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from processor.core.rows import SERIES_TIMES_MAX
+from processor.core.limits import SERIES_TIMES_MAX
 from processor.language.lint.constants import always, calls, conditions, scalars, trees
 from processor.language.lint.registry import Finding, Lint, Rule
 from processor.language.problems import quoted

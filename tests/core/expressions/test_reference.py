@@ -57,7 +57,7 @@ def _(node: Now, turn: Turn) -> Any:
 
 @value.register
 def _(node: Read, turn: Turn) -> Any:
-    found: Any = turn.row.profile.attributes if node.source == "profile" else getattr(turn, node.source)
+    found: Any = turn.row.attributes if node.source == "profile" else getattr(turn, node.source)
     for name in node.path:
         found = found.get(name) if isinstance(found, dict) else None
     return found

@@ -110,7 +110,7 @@ def turn_over(
 ) -> Turn:
     """A turn at ``now_ms`` over a fresh row with these attributes and properties."""
     row = Row.new()
-    row.profile.attributes.update(attributes or {})
+    row.change_attributes().update(attributes or {})
     made = Turn(_TOPOLOGY, row, Shared(), "contact", now_ms, [])
     made.props = props or {}
     made.entry = entry or {}
@@ -121,13 +121,14 @@ def turn_over(
 def furnish(turn: Turn) -> Turn:
     """Fill in a row with a past: a list, a segment, programs, consents, a split, a score."""
     row = turn.row
-    row.profile.lists["newsletter"] = NOW - DAY
-    row.profile.consents.update({"marketing": [1, NOW - DAY], "marketing/sms": [0, NOW - DAY]})
-    row.segments["staff"] = NOW - DAY
-    row.enrollments.append(Enrollment("1", "welcome", 1, "", NOW - DAY, 1, []))
-    row.enrollments.append(Enrollment("2", "win-back", 1, "", NOW - DAY, 2, []))
-    row.memory.past["welcome"] = Past(3, NOW - DAY, 0, {})
-    row.scores["engagement"] = Score(64.0, NOW - DAY, "hot", {})
+    row.change_lists()["newsletter"] = NOW - DAY
+    row.consents.answer("marketing", NOW - DAY, granted=True)
+    row.consents.answer("marketing/sms", NOW - DAY, granted=False)
+    row.change_segments()["staff"] = NOW - DAY
+    row.change_enrollments().append(Enrollment("1", "welcome", 1, "", NOW - DAY, 1, []))
+    row.change_enrollments().append(Enrollment("2", "win-back", 1, "", NOW - DAY, 2, []))
+    row.past.put("welcome", Past(3, NOW - DAY, 0))
+    row.scores.put("engagement", Score(64.0, NOW - DAY, "hot", []))
     turn.variants = {"split-a-b": "a"}
     return turn
 
