@@ -28,6 +28,7 @@ import msgspec
 
 from processor.codec.shapes import DEPTH_MAX, Properties, Refusal, Wire
 from processor.core.events import Event
+from processor.core.ids import fingerprint as fingerprint_of
 from processor.core.time import DAY_MS, EARLIEST_MS, LATEST_MS, SECOND_MS
 
 __all__ = [
@@ -176,7 +177,7 @@ def event_of(
         content = _encode_canonical((contact_id, kind, occurred_ms, properties))
         event_id = "content-" + blake2b(content, digest_size=16).hexdigest()
         identity = event_id.encode()
-    fingerprint = blake2b(identity, digest_size=8).digest()
+    fingerprint = fingerprint_of(identity)
     return Event(event_id, contact_id, kind, occurred_ms, properties, fingerprint, append_ms)
 
 

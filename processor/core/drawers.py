@@ -2,7 +2,7 @@
 
 An event touches one or two of a contact's series, one score, one past program. So an item is looked for
 among the stored bytes, by the tag of its name, and what nobody changed goes back to the store as the bytes it
-came as. An item is stored as its tag (2 bytes), the length of what follows (2 bytes), its name, its own fields.
+came as. An item is stored as its length (2 bytes), its name, its own fields.
 """
 
 from __future__ import annotations
@@ -10,31 +10,30 @@ from __future__ import annotations
 from typing import Final
 
 from librt.strings import BytesWriter, read_i16_le, write_i16_le
-from mypy_extensions import i16, i64, mypyc_attr, u8
+from mypy_extensions import i64, mypyc_attr, u8
 
-from processor.core.packing import Name, Reader, name_of
+from processor.core.packing import Reader, lies_at, name_of
 
 __all__ = ["Drawer", "Item"]
 
-_HEAD: Final = 4
 _ITEM_BYTES_MAX: Final = 1 << 16
 
 
-@mypyc_attr(acyclic=True, allow_interpreted_subclasses=True)
+@mypyc_attr(acyclic=True)
 class Item:
     """Something in a drawer. ``at`` is where it lies in the stored bytes, -1 for a new one."""
 
     def __init__(self) -> None:
         self.at: i64 = -1
         self.changed = False
-        self.name: Name | None = None
+        self.text = ""
 
     def write(self, to: BytesWriter) -> None:
         """Write the item's own fields."""
         raise NotImplementedError
 
 
-@mypyc_attr(acyclic=True, allow_interpreted_subclasses=True)
+@mypyc_attr(acyclic=True)
 class Drawer:
     """Items by name, over the bytes between ``begin`` and ``end``. Whoever changes an item says so first."""
 
@@ -42,7 +41,7 @@ class Drawer:
         self.data = data
         self.begin: i64 = begin
         self.end: i64 = end
-        self.read: dict[str, Item] = {}
+        self.read: list[Item] = []
         self.changed: list[Item] = []
 
     def load(self, at: Reader) -> Item:
@@ -51,24 +50,26 @@ class Drawer:
 
     def item(self, text: str) -> Item | None:
         """The item of this name."""
-        found = self.read.get(text)
-        if found is not None or self.begin == self.end:
-            return found
+        for known in self.read:
+            if known.text == text:
+                return known
+        if self.begin == self.end:
+            return None
         name = name_of(text)
+        packed = name.packed
         tag = name.tag
         data = self.data
         at = self.begin
         end = self.end
         while at < end:
-            if i64(read_i16_le(data, at)) == tag:
-                body = at + _HEAD + len(name.packed)
-                if data[at + _HEAD : body] == name.packed:
-                    found = self.load(Reader(data, body))
+            if i64(read_i16_le(data, at + 2)) == tag:
+                if lies_at(data, at + 2, packed):
+                    found = self.load(Reader(data, at + 2 + len(packed)))
                     found.at = at
-                    found.name = name
-                    self.read[text] = found
+                    found.text = text
+                    self.read.append(found)
                     return found
-            at += _HEAD + _size(data, at)
+            at += 2 + _size(data, at)
         return None
 
     def __contains__(self, text: str) -> bool:
@@ -83,8 +84,8 @@ class Drawer:
     def put(self, text: str, item: Item) -> None:
         """Add an item, which has no name yet. Raises AssertionError where one of this name is already."""
         assert self.item(text) is None, "an item is added once"
-        item.name = name_of(text)
-        self.read[text] = item
+        item.text = text
+        self.read.append(item)
         self.change(item)
 
     def names(self) -> list[str]:
@@ -93,11 +94,11 @@ class Drawer:
         data = self.data
         at = self.begin
         while at < self.end:
-            found.append(Reader(data, at + _HEAD).name())
-            at += _HEAD + _size(data, at)
-        for text, item in self.read.items():
+            found.append(Reader(data, at + 2).name())
+            at += 2 + _size(data, at)
+        for item in self.read:
             if item.at < 0:
-                found.append(text)
+                found.append(item.text)
         return found
 
     def write(self, to: BytesWriter) -> None:
@@ -106,13 +107,13 @@ class Drawer:
         since = self.begin
         changed = self.changed
         if len(changed) > 1:
-            changed = sorted(changed, key=_place)
+            changed = _in_place_order(changed)
         for item in changed:
             at = item.at
             if at >= 0:
                 if at > since:
                     to.write(data[since:at])
-                since = at + _HEAD + _size(data, at)
+                since = at + 2 + _size(data, at)
                 _put(to, item)
         if since < self.end:
             to.write(data[since : self.end])
@@ -122,27 +123,27 @@ class Drawer:
 
 
 def _size(data: bytes, at: i64) -> i64:
-    """The length of an item, without its head."""
-    return i64(read_i16_le(data, at + 2)) & 0xFFFF
+    """The length of an item, behind these two bytes."""
+    return i64(read_i16_le(data, at)) & 0xFFFF
 
 
-def _place(item: Item) -> int:
-    return item.at
+def _in_place_order(items: list[Item]) -> list[Item]:
+    """The items by where they lie: a handful, which a sort with a key costs more than all their writing."""
+    ordered: list[Item] = []
+    for item in items:
+        place = len(ordered)
+        while place > 0 and ordered[place - 1].at > item.at:
+            place -= 1
+        ordered.insert(place, item)
+    return ordered
 
 
 def _put(to: BytesWriter, item: Item) -> None:
-    name = item.name
-    assert name is not None, "an item in a drawer has a name"
     begin: i64 = len(to)
-    tag = name.tag
-    write_i16_le(to, i16(tag))
     write_i16_le(to, 0)
-    to.write(name.packed)
+    to.write(name_of(item.text).packed)
     item.write(to)
-    _set_size(to, begin, len(to) - begin - _HEAD)
-
-
-def _set_size(to: BytesWriter, begin: i64, size: i64) -> None:
+    size = len(to) - begin - 2
     assert size < _ITEM_BYTES_MAX, "an item's limits keep it below this"
-    to[begin + 2] = u8(size & 0xFF)
-    to[begin + 3] = u8(size >> 8)
+    to[begin] = u8(size & 0xFF)
+    to[begin + 1] = u8(size >> 8)

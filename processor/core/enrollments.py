@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["STEPS_PER_TURN_MAX", "end", "fire", "hear", "look", "look_at", "record", "remove", "run"]
 
 STEPS_PER_TURN_MAX: Final = 1_000  # beyond it the enrollment ends, recorded ("exited", "runaway")
-_NOTHING: Final[dict[str, Any]] = {}
 
 
 def record(
@@ -56,14 +55,13 @@ def record(
 
 def look_at(turn: Turn, enrollment: Enrollment, track: Track | None = None) -> None:
     """Point ``entry``, ``answer`` and ``variants`` of expressions at this enrollment (and track)."""
-    turn.entry = enrollment.entry or _NOTHING
-    turn.variants = enrollment.variants or _NOTHING
-    turn.answer = (track.answer if track is not None else None) or _NOTHING
+    turn.enrollment = enrollment
+    turn.track = track
 
 
 def run(turn: Turn, program: Program, enrollment: Enrollment) -> None:
     """Run the enrollment's ready tracks, each until it waits or ends; then end it if none is left."""
-    turn.row.change_enrollments()
+    turn.row.change_enrollment(enrollment)
     steps_left = STEPS_PER_TURN_MAX
     for track in enrollment.tracks:
         if track.state != READY:
@@ -129,7 +127,7 @@ def end(turn: Turn, enrollment: Enrollment, signal: str, reason: str, step: str 
     """End an enrollment; it leaves the row at the end of the turn, what re-entry needs of it stays."""
     at = step or (enrollment.tracks[0].step if enrollment.tracks else "")
     tell = enrollment.state == ACTIVE or (enrollment.state == OBSERVED and signal == "goal")
-    turn.row.change_enrollments()
+    turn.row.change_enrollment(enrollment)
     move_enrollment(enrollment, signal)
     if signal != "complete":
         record(turn, _DECISION_OF_SIGNAL[signal], enrollment, at, reason)
@@ -216,7 +214,7 @@ def _offer(turn: Turn, program: Program, enrollment: Enrollment, track: Track) -
         end(turn, enrollment, "exit", "step_removed", track.step)
         return
     look_at(turn, enrollment, track)
-    turn.row.change_enrollments()
+    turn.row.change_enrollment(enrollment)
     woke, target = node.hear(turn, enrollment, track)
     if woke:
         _go_on(turn, enrollment, track, "heard", target)
@@ -236,7 +234,7 @@ def _go_on(turn: Turn, enrollment: Enrollment, track: Track, signal: str, target
 def fire(turn: Turn, program: Program, enrollment: Enrollment) -> None:
     """Timers of this enrollment are due: its own deadline first, then its tracks'."""
     now_ms = turn.now_ms
-    turn.row.change_enrollments()
+    turn.row.change_enrollment(enrollment)
     if enrollment.due_ms and enrollment.due_ms <= now_ms:
         enrollment.due_ms = 0
         turn.retimed = True

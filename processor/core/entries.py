@@ -162,11 +162,11 @@ def _hold_apart(
 def granted(turn: Turn, program: Program, enrollment: Enrollment, *, unit: bool) -> None:
     """The home partition has answered for an enrollment that waited for a unit of the cap on entrants."""
     if unit:
-        turn.row.change_enrollments()
+        turn.row.change_enrollment(enrollment)
         move_enrollment(enrollment, "granted")
         _start(turn, program, enrollment, {"entry": "lease"})
         return
-    turn.row.change_enrollments()
+    turn.row.change_enrollment(enrollment)
     move_enrollment(enrollment, "refused")
     turn.retimed = True
     record(turn, "not_entered", enrollment, reason="entrants_full")

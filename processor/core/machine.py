@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from librt.strings import read_i64_le
+from mypy_extensions import i64
+
 from processor.core.enrollments import end, fire, hear, look, remove, run
 from processor.core.entries import consider, granted
 from processor.core.events import Due, Event, Message
@@ -79,8 +82,14 @@ def _tidy(turn: Turn) -> None:
         enrollments = row.enrollments
         left = [enrollment for enrollment in enrollments if enrollment.state != ENDED]
         if len(left) < len(enrollments):
-            row.change_enrollments()[:] = left
-        row.inside = sorted({enrollment.program for enrollment in left})
+            row.keep_enrollments(left)
+        inside: list[str] = []
+        for enrollment in left:
+            if enrollment.program not in inside:
+                inside.append(enrollment.program)
+        if len(inside) > 1:
+            inside.sort()
+        row.inside = inside
     row.due_ms = earliest(row)
     turn.retimed = False
 
@@ -107,15 +116,14 @@ def _event(turn: Turn, event: Event, watermark_ms: int, hops: int = 0) -> None:
     recent = row.recent
     fingerprint = event.fingerprint
     if turn.topology.dedupe:
-        at = recent.find(fingerprint)
-        while at > 0 and at % _FINGERPRINT_BYTES:
-            at = recent.find(fingerprint, at + 1)
-        if at >= 0:
+        if _seen(recent, fingerprint):
             turn.out.append(
                 Decision("duplicate", turn.contact_id, row.clock_ms, detail={"event": event.event_id})
             )
             return
-        row.recent = (recent + fingerprint)[-RECENT_MAX * _FINGERPRINT_BYTES :]
+        if len(recent) >= RECENT_MAX * _FINGERPRINT_BYTES:
+            recent = recent[_FINGERPRINT_BYTES:]
+        row.recent = recent + fingerprint
     clock_ms = row.clock_ms
     if not clock_ms:
         turn.stale.extend(turn.topology.segments)  # some hold for a contact of whom nothing is known
@@ -138,6 +146,26 @@ def _event(turn: Turn, event: Event, watermark_ms: int, hops: int = 0) -> None:
     turn.event_id = event.event_id
     _apply(turn, event.type, event.properties)
     _settle(turn)
+
+
+def _seen(recent: bytes, fingerprint: bytes) -> bool:
+    """Whether the fingerprint is among those of the latest events."""
+    wanted = read_i64_le(fingerprint, 0)
+    at: i64 = 0
+    end: i64 = len(recent)
+    while at < end:
+        if read_i64_le(recent, at) == wanted:
+            return True
+        at += _FINGERPRINT_BYTES
+    return False
+
+
+def _concerns(programs: frozenset[str], inside: list[str]) -> bool:
+    """Whether the contact is in one of the programs."""
+    for program in inside:  # noqa: SIM110 - any() makes a generator
+        if program in programs:
+            return True
+    return False
 
 
 def _apply(turn: Turn, event_type: str, props: dict[str, Any]) -> None:
@@ -166,7 +194,7 @@ def _apply(turn: Turn, event_type: str, props: dict[str, Any]) -> None:
     row = turn.row
     if reaction.activity and row.armed < len(topology.idle):
         arm_idle(turn, reaction.activity)
-    if row.inside and not reaction.programs.isdisjoint(row.inside):
+    if _concerns(reaction.programs, row.inside):
         _tell(turn, reaction)
     for entry in reaction.entries:
         consider(turn, entry, turn.event_id or f"{event_type}@{turn.now_ms}")
@@ -214,7 +242,7 @@ def _settle(turn: Turn) -> None:
             event_type, props = turn.derived.pop(0)
             turn.occurred_ms = turn.now_ms
             _apply(turn, event_type, props)
-        elif looks < LOOKS_MAX and not turn.topology.always.programs.isdisjoint(turn.row.inside):
+        elif looks < LOOKS_MAX and _concerns(turn.topology.always.programs, turn.row.inside):
             looks += 1
             _look_around(turn)
             if not (turn.runnable or turn.derived or turn.stale or turn.redated):

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Final
 from zlib import crc32
 
-from librt.strings import BytesWriter, read_f64_le, read_i64_le, write_f64_le, write_i64_le
+from librt.strings import BytesWriter, read_f64_le, read_i16_le, read_i64_le, write_f64_le, write_i64_le
 from mypy_extensions import i64, mypyc_attr, u8
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "begin_section",
     "close_section",
     "first_after",
+    "lies_at",
     "name_of",
     "put_blob",
     "put_count",
@@ -36,25 +37,30 @@ NAMES_MAX: Final = 100_000  # kept at a time; a topology has hundreds
 SECTION_LENGTH_BYTES: Final = 3
 _SECTION_BYTES_MAX: Final = 1 << 24
 _WIDTH: Final = 8  # of an instant
+_TAGS: Final = 1 << 16
+_TAG_MASK: Final = _TAGS - 1
 
 
 @mypyc_attr(acyclic=True)
 class Name:
-    """A name as it lies in rows: ``raw`` UTF-8, ``packed`` with its length, ``tag`` a 16-bit hash, signed."""
+    """A name as it lies in rows: ``packed`` is its tag (a 16-bit hash), then its length and ``raw``, the UTF-8."""
 
     def __init__(self, text: str) -> None:
         raw = text.encode()
-        length = BytesWriter()
-        put_count(length, len(raw))
+        tag = crc32(raw) & 0xFFFF
+        packed = BytesWriter()
+        packed.append(u8(tag & 0xFF))
+        packed.append(u8(tag >> 8))
+        put_blob(packed, raw)
         self.text = text
         self.raw: bytes = raw
-        self.packed: bytes = length.getvalue() + raw
-        tag = crc32(raw) & 0xFFFF
-        self.tag: i64 = tag if tag < 0x8000 else tag - 0x10000  # noqa: PLR2004 - half of 16 bits
+        self.packed: bytes = packed.getvalue()
+        self.tag: i64 = i64(read_i16_le(self.packed, 0))
 
 
 _NAME_OF: Final[dict[str, Name]] = {}
-_TEXT_OF: Final[dict[bytes, str]] = {}
+# By tag, the name that was read last; of those that share a tag it takes turns.
+_BY_TAG: Final[list[Name]] = [Name("")] * _TAGS
 
 
 def name_of(text: str) -> Name:
@@ -65,6 +71,22 @@ def name_of(text: str) -> Name:
             _NAME_OF.clear()
         name = _NAME_OF[text] = Name(text)
     return name
+
+
+def lies_at(data: bytes, at: i64, raw: bytes) -> bool:
+    """Whether ``raw`` lies at ``at``; words are compared, because to cut it out costs more than all the rest."""
+    size: i64 = len(raw)
+    if at + size > len(data):
+        return False
+    if size < _WIDTH:
+        return data[at : at + size] == raw
+    last = size - _WIDTH
+    offset: i64 = 0
+    while offset < last:
+        if read_i64_le(data, at + offset) != read_i64_le(raw, offset):
+            return False
+        offset += _WIDTH
+    return read_i64_le(data, at + last) == read_i64_le(raw, last)
 
 
 @mypyc_attr(acyclic=True, free_list_len=1)
@@ -126,13 +148,18 @@ class Reader:
 
     def name(self) -> str:
         """A name of the topology's."""
-        raw = self.blob()
-        text = _TEXT_OF.get(raw)
-        if text is None:
-            if len(_TEXT_OF) >= NAMES_MAX:
-                _TEXT_OF.clear()
-            text = _TEXT_OF[raw] = name_of(raw.decode()).text
-        return text
+        data = self.data
+        tag = i64(read_i16_le(data, self.at))
+        self.at += 2
+        size = self.count()
+        at = self.at
+        place = tag & _TAG_MASK
+        known = _BY_TAG[place]
+        if len(known.raw) != size or not lies_at(data, at, known.raw):
+            self.at = at + size
+            known = _BY_TAG[place] = name_of(data[at : at + size].decode())
+        self.at = at + size
+        return known.text
 
 
 def put_count(to: BytesWriter, value: i64) -> None:

@@ -84,7 +84,6 @@ def _free_at(turn: Turn, cap: Cap) -> int:
     """0 while the cap leaves room, else the instant at which its oldest counted send leaves the window."""
     since_ms = turn.now_ms - cap.per_ms
     sends = turn.row.sends
-    covered = [_covers(cap, sends.purposes[at], channel) for at, channel in enumerate(sends.channels)]
     kinds = sends.kinds
     left = cap.at_most
     index: i64 = len(kinds) - 1  # the latest first
@@ -92,7 +91,8 @@ def _free_at(turn: Turn, cap: Cap) -> int:
         at_ms = sends.at_ms(index)
         if at_ms <= since_ms:
             break
-        if covered[kinds[index]]:
+        kind = kinds[index]
+        if _covers(cap, sends.purposes[kind], sends.channels[kind]):
             left -= 1
             if left == 0:
                 return at_ms + cap.per_ms
@@ -105,7 +105,10 @@ def remember_send(turn: Turn, purpose: Purpose, channel: Channel) -> None:
     caps = turn.topology.policies.caps
     if channel.kind != "message" or purpose.transactional or not caps:
         return
-    keep_after_ms = turn.now_ms - max([cap.per_ms for cap in caps])
+    longest_ms = 0
+    for cap in caps:
+        longest_ms = max(longest_ms, cap.per_ms)
+    keep_after_ms = turn.now_ms - longest_ms
     turn.row.change_sends().add(turn.now_ms, channel.name, purpose.name, keep_after_ms)
 
 

@@ -203,9 +203,19 @@ class Row:
         return section
 
     def change_enrollments(self) -> list[Enrollment]:
-        """Enrollments that have not ended, to write to."""
+        """The list of enrollments, to add to."""
         self._enrollments_changed = True
         return self.enrollments
+
+    def change_enrollment(self, enrollment: Enrollment) -> None:
+        """This enrollment is about to be written to."""
+        self._enrollments_changed = True
+        enrollment.changed = True
+
+    def keep_enrollments(self, enrollments: list[Enrollment]) -> None:
+        """Let go of all other enrollments."""
+        self._enrollments_changed = True
+        self._enrollments = enrollments
 
     @property
     def past(self) -> Pasts:

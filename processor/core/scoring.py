@@ -7,7 +7,6 @@ decay alone will lower gets one timer in the row, which is set to the crossing a
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from math import ceil, exp, floor, log, log2
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,6 +34,16 @@ def rounded(value: float) -> float:
     if not -_WHOLE_MAX < units < _WHOLE_MAX:
         return value
     return floor(units + 0.5) / _UNITS
+
+
+def _reached(bounds: tuple[float, ...], value: float) -> int:
+    """How many of the ascending bounds the value is at or above: few, so they are gone through in turn."""
+    count = 0
+    for bound in bounds:
+        if value < bound:
+            break
+        count += 1
+    return count
 
 
 def decayed(model: ScoreModel, score: Score, now_ms: int) -> float:
@@ -81,7 +90,7 @@ def _grade_of(model: ScoreModel, value: float, current: str) -> str:
 
 def _next_crossing(model: ScoreModel, value: float, now_ms: int) -> int:
     """The first instant at which the decaying value is below a bound that it is not below now."""
-    below = bisect_right(model.bounds, value)
+    below = _reached(model.bounds, value)
     bound = model.bounds[below - 1] if below else 0.0
     soonest = now_ms + DAY_MS if model.compared_freely else NEVER_MS
     return min(soonest, _below_at(model, value, now_ms, bound))
@@ -200,7 +209,7 @@ def _change(turn: Turn, model: ScoreModel, score: Score, points: float) -> float
         if before < threshold <= value:
             turn.derived.append(("score_reached", {"score": model.name, "threshold": threshold}))
     # Between two bounds no grade changes and no comparison its answer.
-    crossed = bisect_right(model.bounds, before) != bisect_right(model.bounds, value)
+    crossed = _reached(model.bounds, before) != _reached(model.bounds, value)
     if crossed and model.grades:
         _regrade(turn, model, score, value)
     if crossed or model.compared_freely:

@@ -415,7 +415,7 @@ class Enrollment:
 
     ``entry`` keeps the properties of the entry event that the program's steps refer to (stored, they are
     ``entry_data``); ``visits`` counts executions of steps that can run more than once; ``goal_by_ms`` is 0
-    without a goal window.
+    without a goal window. Whoever writes to an enrollment from the row says so to the row first.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - one for each field
@@ -446,6 +446,10 @@ class Enrollment:
         self.variants = variants
         self.visits = visits
         self._entry: dict[str, Any] | None = None
+        self.changed = True
+        self._data = b""
+        self._begin: i64 = 0
+        self._end: i64 = 0
 
     @property
     def entry(self) -> dict[str, Any] | None:
@@ -457,6 +461,7 @@ class Enrollment:
     @staticmethod
     def read(at: Reader) -> Enrollment:
         """Read an enrollment."""
+        begin = at.at
         made = Enrollment(
             at.text(),
             at.name(),
@@ -489,10 +494,17 @@ class Enrollment:
         while left > 0:
             made.tracks.append(Track.read(at))
             left -= 1
+        made.changed = False
+        made._data = at.data
+        made._begin = begin
+        made._end = at.at
         return made
 
     def write(self, to: BytesWriter) -> None:
-        """Write an enrollment."""
+        """Write an enrollment; one that nobody changed, as it came."""
+        if not self.changed:
+            to.write(self._data[self._begin : self._end])
+            return
         put_text(to, self.id)
         put_name(to, self.program)
         put_count(to, self.version)

@@ -158,7 +158,8 @@ def arm_idle(turn: Turn, entries: tuple[Entry, ...]) -> None:
 
 def quarantine(row: Row, at_ms: int) -> None:
     """Stop the timers due by ``at_ms``: firing them raised. They stay in the row, to be seen and released."""
-    for enrollment in row.change_enrollments():
+    for enrollment in row.enrollments:
+        row.change_enrollment(enrollment)
         if 0 < enrollment.due_ms <= at_ms:
             enrollment.due_ms = 0
         for track in enrollment.tracks:

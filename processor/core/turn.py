@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from processor.core.model import Topology
     from processor.core.outputs import Output
     from processor.core.rows import Row
-    from processor.core.sections import Enrollment
+    from processor.core.sections import Enrollment, Track
     from processor.core.shared import Shared
 
 __all__ = ["NEVER_MS", "Turn", "zone_of"]
@@ -28,8 +28,7 @@ class Turn:
     """One input at work on one row.
 
     ``now_ms`` is the instant the turn acts at. ``props`` are the properties of the event being looked at
-    (``event.…``), ``entry`` those kept from the enrollment's entry event, ``answer`` those kept from the
-    event that ended its latest wait_for. ``until_ms`` is lowered by time-dependent functions to the first
+    (``event.…``), ``enrollment`` and ``track`` those that are being looked at. ``until_ms`` is lowered by time-dependent functions to the first
     instant at which their value can change by time alone. ``derived`` queues events that follow from this
     one (a segment entered, a score threshold reached) as (type, properties). ``stale`` collects the names of
     segments to look at again, ``redated`` those of date attributes whose timers have to be set anew; a name
@@ -58,9 +57,8 @@ class Turn:
         self.event_id = ""
         self.event_type = ""
         self.props: dict[str, Any] = _NOTHING
-        self.entry: dict[str, Any] = _NOTHING
-        self.answer: dict[str, Any] = _NOTHING
-        self.variants: dict[str, str] = _NOTHING
+        self.enrollment: Enrollment | None = None
+        self.track: Track | None = None
         self.until_ms = NEVER_MS
         self.derived: list[tuple[str, dict[str, Any]]] = []
         self.stale: list[str] = []
@@ -71,6 +69,24 @@ class Turn:
         self.retimed = False
         self.shared_changed = False
         self.zone: ZoneInfo | None = None
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """The properties kept from the enrollment's entry event (``entry.…``)."""
+        enrollment = self.enrollment
+        return _NOTHING if enrollment is None else enrollment.entry or _NOTHING
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """Those kept from the event that ended the track's latest wait_for (``answer.…``)."""
+        track = self.track
+        return _NOTHING if track is None else track.answer or _NOTHING
+
+    @property
+    def variants(self) -> dict[str, str]:
+        """The ways that the enrollment took at splits."""
+        enrollment = self.enrollment
+        return _NOTHING if enrollment is None else enrollment.variants or _NOTHING
 
 
 def zone_of(turn: Turn) -> ZoneInfo:

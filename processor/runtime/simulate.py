@@ -65,7 +65,7 @@ class Simulation:
         self.move(at_ms)
         self._events += 1
         name = event_id or f"event-{self._events}"
-        event = Event(name, contact, event_type, at_ms, dict(properties), fingerprint(name))
+        event = Event(name, contact, event_type, at_ms, dict(properties), fingerprint(name.encode()))
         self.path.append(Moment("event", contact, at_ms, reason=event_type, detail=event.properties))
         self._driver.feed(event, self.now_ms)
         self._keep()

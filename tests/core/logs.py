@@ -100,7 +100,7 @@ def logs(draw: st.DrawFn, *, late: bool = True, max_size: int = 60) -> list[Even
         now_ms += gap_ms
         occurred_ms = now_ms - (late_ms if late else 0)
         name = f"e-{number}"
-        events.append(Event(name, contact, kind, occurred_ms, properties, fingerprint(name)))
+        events.append(Event(name, contact, kind, occurred_ms, properties, fingerprint(name.encode())))
     for index in draw(st.lists(st.integers(0, len(events) - 1), max_size=3)) if late else []:
         events.append(events[index])
     return events
@@ -116,7 +116,7 @@ def _known(known: bool) -> list[Event]:
             consent = {"purpose": "marketing"}
             for kind, properties in (("profile_updated", profile), ("consent_granted", consent)):
                 name = f"{kind}-{contact}"
-                events.append(Event(name, contact, kind, START_MS, properties, fingerprint(name)))
+                events.append(Event(name, contact, kind, START_MS, properties, fingerprint(name.encode())))
     return events
 
 

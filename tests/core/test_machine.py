@@ -7,7 +7,6 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-import msgspec
 import pytest
 
 from processor.core.events import Event
@@ -20,9 +19,9 @@ from processor.core.lifecycle import (
     move_enrollment,
     move_track,
 )
+from processor.core.limits import RECENT_MAX
 from processor.core.model import Topology
 from processor.core.outputs import Command, Decision
-from processor.core.limits import RECENT_MAX
 from processor.core.rows import Row, RowVersionError
 from processor.core.sections import Enrollment, Track
 from processor.core.time import format_time, yearly, zone
@@ -56,7 +55,7 @@ def topology(folder: Path, program: str, base: str = BASE) -> Topology:
 
 def event(kind: str, hours: float, contact: str = "ana", /, **properties: Any) -> Event:
     name = f"{kind}-{contact}-{hours}-{properties}"
-    return Event(name, contact, kind, START_MS + int(hours * HOUR_MS), properties, fingerprint(name))
+    return Event(name, contact, kind, START_MS + int(hours * HOUR_MS), properties, fingerprint(name.encode()))
 
 
 def kinds(decisions: list[Decision], *wanted: str) -> list[tuple[str, str, float]]:
@@ -119,7 +118,7 @@ def test_the_window_of_duplicates_is_as_long_as_it_says(tmp_path):
 def test_an_event_ahead_of_its_log_is_set_back_to_the_log(tmp_path):
     small = topology(tmp_path, "entry: {on: seen}\n" + SEND)
     good = event("seen", 0)
-    ahead = Event("x", "ana", "seen", START_MS + 50 * HOUR_MS, {}, fingerprint("x"), append_ms=START_MS)
+    ahead = Event("x", "ana", "seen", START_MS + 50 * HOUR_MS, {}, fingerprint(b"x"), append_ms=START_MS)
     commands, decisions, _, _ = run([ahead], 1, topology=small)
     assert kinds(decisions, "clamped") == [("clamped", "", 0.0)]
     assert commands[0].decided_ms == START_MS == good.occurred_ms

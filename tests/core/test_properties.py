@@ -54,7 +54,8 @@ def write_all_anew(row: Row) -> None:
     row.change_attributes()
     row.change_lists()
     row.change_segments()
-    row.change_enrollments()
+    for enrollment in row.enrollments:
+        row.change_enrollment(enrollment)
     row.change_sends()
     row.change_timers()
     for drawer in (row.consents, row.history, row.scores, row.past):

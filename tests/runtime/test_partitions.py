@@ -49,7 +49,7 @@ class Partitions:
     def event(self, contact: str, kind: str, at_ms: int, **properties: Any) -> None:
         self._events += 1
         name = f"e-{self._events}"
-        event = Event(name, contact, kind, at_ms, properties, fingerprint(name))
+        event = Event(name, contact, kind, at_ms, properties, fingerprint(name.encode()))
         number = partition_of(contact, len(self.drivers))
         self.drivers[number].feed(event, at_ms)
         self.commit(number)

@@ -15,7 +15,7 @@ from processor.core.expressions.tree import Node
 from processor.core.history import record
 from processor.core.model import Expression, Grade, Policies, Reaction, ScoreModel, Topics, Topology
 from processor.core.rows import Row
-from processor.core.sections import Enrollment, Past, Score
+from processor.core.sections import Enrollment, Past, Score, Track
 from processor.core.shared import Shared
 from processor.core.time import parse_time, zone, zone_or
 from processor.core.turn import NEVER_MS, Turn
@@ -113,8 +113,9 @@ def turn_over(
     row.change_attributes().update(attributes or {})
     made = Turn(_TOPOLOGY, row, Shared(), "contact", now_ms, [])
     made.props = props or {}
-    made.entry = entry or {}
-    made.answer = answer or {}
+    made.enrollment = Enrollment("e", "p", 1, "", now_ms, 1, [])
+    made.enrollment._entry = entry  # noqa: SLF001 - values that no stored entry could have, too
+    made.track = Track("s", 0, 0, now_ms, answer=answer)
     return made
 
 
@@ -129,7 +130,8 @@ def furnish(turn: Turn) -> Turn:
     row.change_enrollments().append(Enrollment("2", "win-back", 1, "", NOW - DAY, 2, []))
     row.past.put("welcome", Past(3, NOW - DAY, 0))
     row.scores.put("engagement", Score(64.0, NOW - DAY, "hot", []))
-    turn.variants = {"split-a-b": "a"}
+    assert turn.enrollment is not None
+    turn.enrollment.variants = {"split-a-b": "a"}
     return turn
 
 
