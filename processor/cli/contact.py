@@ -12,8 +12,8 @@ from processor.cli.options import At, Output, OutputOption, State, TopologyOptio
 
 if TYPE_CHECKING:
     from processor.core.model import Topology
+    from processor.core.named import Past
     from processor.core.rows import Row
-    from processor.core.sections import Past
     from processor.runtime.inspect import Seen
 
 EXAMPLES = (

@@ -62,13 +62,12 @@ class Drawer:
         at = self.begin
         end = self.end
         while at < end:
-            if i64(read_i16_le(data, at + 2)) == tag:
-                if lies_at(data, at + 2, packed):
-                    found = self.load(Reader(data, at + 2 + len(packed)))
-                    found.at = at
-                    found.text = text
-                    self.read.append(found)
-                    return found
+            if i64(read_i16_le(data, at + 2)) == tag and lies_at(data, at + 2, packed):
+                found = self.load(Reader(data, at + 2 + len(packed)))
+                found.at = at
+                found.text = text
+                self.read.append(found)
+                return found
             at += 2 + _size(data, at)
         return None
 
@@ -96,10 +95,7 @@ class Drawer:
         while at < self.end:
             found.append(Reader(data, at + 2).name())
             at += 2 + _size(data, at)
-        for item in self.read:
-            if item.at < 0:
-                found.append(item.text)
-        return found
+        return found + [item.text for item in self.read if item.at < 0]
 
     def write(self, to: BytesWriter) -> None:
         """Write all items; those nobody changed as they came."""

@@ -14,8 +14,8 @@ from processor.core.lifecycle import (
     move_enrollment,
     move_track,
 )
+from processor.core.named import Past
 from processor.core.outputs import Decision
-from processor.core.sections import Past
 from processor.core.timers import look_again
 from processor.core.turn import NEVER_MS
 

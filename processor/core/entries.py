@@ -11,9 +11,10 @@ from processor.core.ids import enrollment_id
 from processor.core.leases import take_unit
 from processor.core.lifecycle import ACTIVE, ENDED, HOLDOUT, PENDING, READY, move_enrollment
 from processor.core.limits import ENROLLMENTS_MAX
+from processor.core.named import Past
 from processor.core.outputs import Decision
 from processor.core.policies import in_holdout
-from processor.core.sections import Enrollment, Past, Track, packed_map
+from processor.core.sections import Enrollment, Track, packed_map
 
 if TYPE_CHECKING:
     from processor.core.model import Entry, Program

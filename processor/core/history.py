@@ -1,6 +1,6 @@
 """What is remembered of past events: totals, first and last, and the occurrences a window can ask for.
 
-A :class:`~processor.core.model.SeriesSpec` says what to remember, a :class:`~processor.core.sections.Series` in
+A :class:`~processor.core.model.SeriesSpec` says what to remember, a :class:`~processor.core.named.Series` in
 the row holds it. A window is `(now - within, now]`: what happened exactly `within` ago has just left it.
 
 Three shapes of a series, by its specification:
@@ -27,8 +27,8 @@ from mypy_extensions import i64
 
 from processor.core.limits import SERIES_TIMES_MAX
 from processor.core.model import Fn, SeriesSpec
+from processor.core.named import History, Series
 from processor.core.packing import first_after
-from processor.core.sections import History, Series
 
 __all__ = [
     "count", "merge", "merge_series", "record", "series_key", "series_spec", "times_of", "times_packed",
@@ -203,7 +203,7 @@ def _record_value(
 
 
 def _added(values: bytes, total: float, count: float) -> bytes:
-    """A packed [sum ever, how many], with more. A sum stays within what a float holds: rows keep no infinities."""
+    """A packed [sum ever, how many], with more. A sum stays within what a float holds."""
     if values:
         total = min(max(read_f64_le(values, 0) + total, -_SUM_MAX), _SUM_MAX)
         count += read_f64_le(values, _BYTES)

@@ -16,19 +16,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from processor.core.events import Message
+from processor.core.events import Event, Message
 from processor.core.history import merge
 from processor.core.lifecycle import ENDED, PENDING
 from processor.core.limits import ENROLLMENTS_MAX
+from processor.core.named import CapUse, Past
 from processor.core.outputs import Decision
 from processor.core.rows import Row
 from processor.core.scoring import add_points, decayed
-from processor.core.sections import CapUse, Past
 
 if TYPE_CHECKING:
     from processor.core.turn import Turn
 
-__all__ = ["HOPS_MAX", "arrive", "ask_to_depart", "depart"]
+__all__ = ["arrive", "ask_to_depart", "depart", "event_of", "forward"]
 
 HOPS_MAX: Final = 8  # a chain of aliases longer than this is cut, recorded ("alias_chain")
 
@@ -188,3 +188,43 @@ def _merge_enrollments(turn: Turn, other: Row) -> None:
             )
         else:
             mine.append(enrollment)
+
+
+def forward(turn: Turn, event: Event, hops: int) -> None:
+    """An event of a contact that has become another goes on to that one."""
+    if hops >= HOPS_MAX:
+        clock_ms = turn.row.clock_ms
+        turn.out.append(Decision("limit", turn.contact_id, clock_ms, "", 0, "", "", "alias_chain"))
+        return
+    body = {
+        "hops": hops + 1,
+        "event_id": event.event_id,
+        "type": event.type,
+        "occurred_ms": event.occurred_ms,
+        "properties": event.properties,
+        "fingerprint": event.fingerprint,
+        "append_ms": event.append_ms,
+    }
+    turn.out.append(Message("event", turn.row.alias, event.occurred_ms, body))
+    turn.out.append(
+        Decision(
+            "forwarded",
+            turn.contact_id,
+            turn.row.clock_ms,
+            detail={"event": event.event_id, "to": turn.row.alias},
+        )
+    )
+
+
+def event_of(message: Message) -> Event:
+    """The event that a message forwards."""
+    body = message.body
+    return Event(
+        body["event_id"],
+        message.contact_id,
+        body["type"],
+        body["occurred_ms"],
+        body["properties"],
+        body["fingerprint"],
+        body["append_ms"],
+    )

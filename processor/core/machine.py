@@ -16,7 +16,7 @@ from processor.core.enrollments import end, fire, hear, look, remove, run
 from processor.core.entries import consider, granted
 from processor.core.events import Due, Event, Message
 from processor.core.history import record as record_history
-from processor.core.identity import HOPS_MAX, arrive, ask_to_depart, depart
+from processor.core.identity import arrive, ask_to_depart, depart, event_of, forward
 from processor.core.leases import unit_for, wait_again
 from processor.core.lifecycle import ACTIVE, ENDED, PENDING
 from processor.core.limits import RECENT_MAX
@@ -108,7 +108,7 @@ def _event(turn: Turn, event: Event, watermark_ms: int, hops: int = 0) -> None:
         )
         occurred_ms = event.append_ms
     if row.alias:
-        _forward(turn, event, hops)
+        forward(turn, event, hops)
         return
     until_ms = min(occurred_ms, watermark_ms)
     if 0 < row.due_ms <= until_ms or row.swept < turn.shared.sweep_number:
@@ -359,7 +359,7 @@ def _own_timer(turn: Turn, timer: Timer) -> None:
 def _message(turn: Turn, message: Message, watermark_ms: int) -> None:
     row = turn.row
     if message.kind == "event":
-        _event(turn, _event_of(message), watermark_ms, message.body.get("hops", 0))
+        _event(turn, event_of(message), watermark_ms, message.body.get("hops", 0))
         return
     _catch_up(turn, min(message.at_ms, watermark_ms))
     row = turn.row
@@ -383,42 +383,3 @@ def _message(turn: Turn, message: Message, watermark_ms: int) -> None:
         reason = f"message kind {message.kind!r} is not for a contact"
         raise AssertionError(reason)
     _settle(turn)
-
-
-def _forward(turn: Turn, event: Event, hops: int) -> None:
-    """An event of a contact that has become another goes on to that one."""
-    if hops >= HOPS_MAX:
-        clock_ms = turn.row.clock_ms
-        turn.out.append(Decision("limit", turn.contact_id, clock_ms, "", 0, "", "", "alias_chain"))
-        return
-    body = {
-        "hops": hops + 1,
-        "event_id": event.event_id,
-        "type": event.type,
-        "occurred_ms": event.occurred_ms,
-        "properties": event.properties,
-        "fingerprint": event.fingerprint,
-        "append_ms": event.append_ms,
-    }
-    turn.out.append(Message("event", turn.row.alias, event.occurred_ms, body))
-    turn.out.append(
-        Decision(
-            "forwarded",
-            turn.contact_id,
-            turn.row.clock_ms,
-            detail={"event": event.event_id, "to": turn.row.alias},
-        )
-    )
-
-
-def _event_of(message: Message) -> Event:
-    body = message.body
-    return Event(
-        body["event_id"],
-        message.contact_id,
-        body["type"],
-        body["occurred_ms"],
-        body["properties"],
-        body["fingerprint"],
-        body["append_ms"],
-    )

@@ -1,12 +1,12 @@
 """How a row lies in bytes: the few shapes that everything in it is made of.
 
 Instants, numbers and offsets have their full width, little-endian; counts are base-128 with the low digits
-first, as Avro and Protocol Buffers have them; texts and blobs carry their length before them. Compiled, all of
-it works on machine integers, without an object a field.
+first, as Avro and Protocol Buffers have them; texts and blobs carry their length before them. Compiled, all
+of it works on machine integers, without an object a field.
 
-Names that a topology gives (of programs, steps, series, grades) come again in every row: they are kept, so that
-reading one makes no new text, and looking something up by it compares addresses. Never read or write what a
-contact or an event brings along that way: that goes as text.
+Names that a topology gives (of programs, steps, series, grades) come again in every row: they are kept, so
+that reading one makes no new text. What a contact or an event brings along is not read or written that way:
+it goes as text.
 """
 
 from __future__ import annotations
@@ -41,9 +41,42 @@ _TAGS: Final = 1 << 16
 _TAG_MASK: Final = _TAGS - 1
 
 
+def put_count(to: BytesWriter, value: i64) -> None:
+    """Write a number of things, 0 or more."""
+    assert value >= 0, "a count is not negative"
+    while value > 0x7F:  # noqa: PLR2004 - seven bits a digit
+        to.append(u8((value & 0x7F) | 0x80))
+        value >>= 7
+    to.append(u8(value))
+
+
+def put_time(to: BytesWriter, at_ms: i64) -> None:
+    """Write an instant in ms."""
+    write_i64_le(to, at_ms)
+
+
+def put_number(to: BytesWriter, value: float) -> None:
+    """Write a 64-bit float."""
+    write_f64_le(to, value)
+
+
+def put_blob(to: BytesWriter, data: bytes) -> None:
+    """Write bytes of any kind."""
+    put_count(to, len(data))
+    to.write(data)
+
+
+def put_text(to: BytesWriter, text: str) -> None:
+    """Write what a contact or an event brought along. Raises UnicodeEncodeError for half a surrogate pair."""
+    if text:
+        put_blob(to, text.encode())
+    else:
+        to.append(0)
+
+
 @mypyc_attr(acyclic=True)
 class Name:
-    """A name as it lies in rows: ``packed`` is its tag (a 16-bit hash), then its length and ``raw``, the UTF-8."""
+    """A name as it lies in rows: ``packed`` is a tag (16-bit hash), the length, and ``raw``, the UTF-8."""
 
     def __init__(self, text: str) -> None:
         raw = text.encode()
@@ -74,7 +107,7 @@ def name_of(text: str) -> Name:
 
 
 def lies_at(data: bytes, at: i64, raw: bytes) -> bool:
-    """Whether ``raw`` lies at ``at``; words are compared, because to cut it out costs more than all the rest."""
+    """Whether ``raw`` lies at ``at``. Words are compared: to cut it out costs more than all the rest."""
     size: i64 = len(raw)
     if at + size > len(data):
         return False
@@ -162,39 +195,6 @@ class Reader:
         return known.text
 
 
-def put_count(to: BytesWriter, value: i64) -> None:
-    """Write a number of things, 0 or more."""
-    assert value >= 0, "a count is not negative"
-    while value > 0x7F:  # noqa: PLR2004 - seven bits a digit
-        to.append(u8((value & 0x7F) | 0x80))
-        value >>= 7
-    to.append(u8(value))
-
-
-def put_time(to: BytesWriter, at_ms: i64) -> None:
-    """Write an instant in ms."""
-    write_i64_le(to, at_ms)
-
-
-def put_number(to: BytesWriter, value: float) -> None:
-    """Write a 64-bit float."""
-    write_f64_le(to, value)
-
-
-def put_blob(to: BytesWriter, data: bytes) -> None:
-    """Write bytes of any kind."""
-    put_count(to, len(data))
-    to.write(data)
-
-
-def put_text(to: BytesWriter, text: str) -> None:
-    """Write what a contact or an event brought along. Raises UnicodeEncodeError for half a surrogate pair."""
-    if text:
-        put_blob(to, text.encode())
-    else:
-        to.append(0)
-
-
 def put_name(to: BytesWriter, text: str) -> None:
     """Write a name of the topology's."""
     to.write(name_of(text).packed)
@@ -219,7 +219,7 @@ def close_section(to: BytesWriter, begin: i64) -> None:
 
 
 def first_after(times: bytes, at_ms: i64) -> i64:
-    """How many of the packed ascending instants are at or before ``at_ms``: the index of the first one after."""
+    """How many of the packed ascending instants are at or before ``at_ms``: where the first after it is."""
     low: i64 = 0
     high: i64 = len(times) // _WIDTH
     while low < high:

@@ -1,8 +1,8 @@
 """One row per contact: everything the machine remembers, in sections that are read only when touched.
 
-A row is stored as a head of small fields, then ten sections, each behind its length (3 bytes). An event that
-concerns nobody's enrollment does not pay for reading enrollments, and what nobody changed goes back to the store
-as the bytes it came as. Every collection has a limit, in :mod:`processor.core.limits`.
+A row is stored as a head of small fields, then ten sections, each behind its length (3 bytes). An event
+that concerns nobody's enrollment does not pay for reading enrollments, and what nobody changed goes back to
+the store as the bytes it came as. Every collection has a limit, in :mod:`processor.core.limits`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import msgspec
 from librt.strings import BytesWriter, read_i64_le
 from mypy_extensions import i64, mypyc_attr
 
+from processor.core.named import Consents, History, Pasts, Scores
 from processor.core.packing import (
     Reader,
     begin_section,
@@ -23,11 +24,7 @@ from processor.core.packing import (
     put_time,
 )
 from processor.core.sections import (
-    Consents,
     Enrollment,
-    History,
-    Pasts,
-    Scores,
     Sends,
     Timer,
     read_enrollments,
@@ -292,18 +289,7 @@ class Row:
             begin = begin_section(to)
             write_times(to, self.lists)
             close_section(to, begin)
-        history = self._history
-        if history is not None and history.changed:
-            since = _pass_on(to, data, since, self._history_at, self._scores_at)
-            begin = begin_section(to)
-            history.write(to)
-            close_section(to, begin)
-        scores = self._scores
-        if scores is not None and scores.changed:
-            since = _pass_on(to, data, since, self._scores_at, self._segments_at)
-            begin = begin_section(to)
-            scores.write(to)
-            close_section(to, begin)
+        since = self._encode_remembered(to, since)
         if self._segments_changed:
             since = _pass_on(to, data, since, self._segments_at, self._enrollments_at)
             begin = begin_section(to)
@@ -323,6 +309,23 @@ class Row:
         if since < len(data):
             to.write(data[since:])
         return to.getvalue()
+
+    def _encode_remembered(self, to: BytesWriter, since: i64) -> i64:
+        """What events left behind."""
+        data = self._data
+        history = self._history
+        if history is not None and history.changed:
+            since = _pass_on(to, data, since, self._history_at, self._scores_at)
+            begin = begin_section(to)
+            history.write(to)
+            close_section(to, begin)
+        scores = self._scores
+        if scores is not None and scores.changed:
+            since = _pass_on(to, data, since, self._scores_at, self._segments_at)
+            begin = begin_section(to)
+            scores.write(to)
+            close_section(to, begin)
+        return since
 
     def _encode_enrollments(self, to: BytesWriter, since: i64) -> i64:
         """What runs and what is past."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 from math import ceil, exp, floor, log, log2
 from typing import TYPE_CHECKING, Any, Final
 
+from processor.core.named import CapUse, Score
 from processor.core.outputs import Decision
-from processor.core.sections import CapUse, Score, Timer
+from processor.core.sections import Timer
 from processor.core.time import DAY_MS
 from processor.core.turn import NEVER_MS
 

@@ -1,32 +1,30 @@
-"""The sections of a contact's row: what it remembers, and how each lies in bytes.
+"""The sections of a row that are read as a whole: enrollments, recent sends, timers, memberships.
 
-Fields stand in a fixed order without their names; a change of them is a new ``ROW_VERSION``.
+What is looked up by name is in :mod:`processor.core.named`. Fields stand in a fixed order without their
+names; a change of them is a new ``ROW_VERSION``.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec
 from librt.strings import BytesWriter, read_i64_le
 from mypy_extensions import i64, mypyc_attr, u8
 
-from processor.core.drawers import Drawer, Item
-from processor.core.limits import PAST_KEYS_MAX, SENT_MAX
+from processor.core.limits import SENT_MAX
 from processor.core.packing import (
     Reader,
     name_of,
     put_blob,
     put_count,
     put_name,
-    put_number,
     put_text,
     put_time,
 )
 
 __all__ = [
-    "CapUse", "Consent", "Consents", "Enrollment", "History", "Past", "Pasts", "Score", "Scores",
-    "Sends", "Series", "Timer", "Track", "packed_map", "read_enrollments", "read_names", "read_timers",
+    "Enrollment", "Sends", "Timer", "Track", "packed_map", "read_enrollments", "read_names", "read_timers",
     "read_times", "write_enrollments", "write_names", "write_timers", "write_times",
 ]  # fmt: skip
 
@@ -44,235 +42,10 @@ def packed_map(values: dict[str, Any] | None) -> bytes:
 
 
 @mypyc_attr(acyclic=True)
-class Series(Item):
-    """Occurrences of one kind of event: how often ever, first and last, and the recent ones in order.
-
-    ``times`` (ms) ascend; ``values`` runs beside it where something sums or averages a property. Both are
-    packed, eight bytes each: ``times_of`` and ``values_of`` in ``history`` read them.
-    """
-
-    def __init__(
-        self, total: int, first_ms: int, last_ms: int, times: bytes = b"", values: bytes = b""
-    ) -> None:
-        super().__init__()
-        self.total = total
-        self.first_ms = first_ms
-        self.last_ms = last_ms
-        self.times = times
-        self.values = values
-
-    def write(self, to: BytesWriter) -> None:
-        """See :class:`Item`."""
-        put_count(to, self.total)
-        put_time(to, self.first_ms)
-        put_time(to, self.last_ms)
-        put_blob(to, self.times)
-        put_blob(to, self.values)
-
-
-class History(Drawer):
-    """Series by key."""
-
-    def load(self, at: Reader) -> Item:
-        """See :class:`Drawer`."""
-        return Series(at.count(), at.time(), at.time(), at.blob(), at.blob())
-
-    def get(self, key: str) -> Series | None:
-        """The series of this key."""
-        return cast("Series | None", self.item(key))
-
-    def all(self) -> dict[str, Series]:
-        """Every series."""
-        return {key: cast("Series", self.item(key)) for key in self.names()}
-
-
-@mypyc_attr(acyclic=True)
-class CapUse:
-    """How much of a capped rule is used up, in the window that begins at ``since_ms``: points, or times."""
-
-    def __init__(self, rule: str, since_ms: int, used: float) -> None:
-        self.rule = rule
-        self.since_ms = since_ms
-        self.used = used
-
-
-@mypyc_attr(acyclic=True)
-class Score(Item):
-    """A score as of ``at_ms``; decay from then on is computed when somebody asks."""
-
-    def __init__(self, value: float, at_ms: int, grade: str, caps: list[CapUse]) -> None:
-        super().__init__()
-        self.value = value
-        self.at_ms = at_ms
-        self.grade = grade
-        self.caps = caps
-
-    def write(self, to: BytesWriter) -> None:
-        """See :class:`Item`."""
-        put_number(to, self.value)
-        put_time(to, self.at_ms)
-        put_name(to, self.grade)
-        put_count(to, len(self.caps))
-        for cap in self.caps:
-            put_name(to, cap.rule)
-            put_time(to, cap.since_ms)
-            put_number(to, cap.used)
-
-
-class Scores(Drawer):
-    """Scores by model."""
-
-    def load(self, at: Reader) -> Item:
-        """See :class:`Drawer`."""
-        value, at_ms, grade = at.number(), at.time(), at.name()
-        caps: list[CapUse] = []
-        left = at.count()
-        while left > 0:
-            caps.append(CapUse(at.name(), at.time(), at.number()))
-            left -= 1
-        return Score(value, at_ms, grade, caps)
-
-    def get(self, model: str) -> Score | None:
-        """The score of this model."""
-        return cast("Score | None", self.item(model))
-
-    def all(self) -> dict[str, Score]:
-        """Every score."""
-        return {model: cast("Score", self.item(model)) for model in self.names()}
-
-
-@mypyc_attr(acyclic=True)
-class Past(Item):
-    """What re-entry rules need to know of ended and running enrollments in one program.
-
-    ``keys``, packed, holds each key of a keyed program with the instant of its latest entry or end, in order
-    of use; the one used longest ago is forgotten beyond PAST_KEYS_MAX.
-    """
-
-    def __init__(self, entries: int, entered_ms: int, ended_ms: int, keys: bytes = b"") -> None:
-        super().__init__()
-        self.entries = entries
-        self.entered_ms = entered_ms
-        self.ended_ms = ended_ms
-        self.keys = keys
-
-    def write(self, to: BytesWriter) -> None:
-        """See :class:`Item`."""
-        put_count(to, self.entries)
-        put_time(to, self.entered_ms)
-        put_time(to, self.ended_ms)
-        put_blob(to, self.keys)
-
-    def key_ms(self, key: str) -> int:
-        """The instant of a key, -1 for one that is not known."""
-        at = Reader(self.keys, 0)
-        wanted = key.encode()
-        while at.at < len(self.keys):
-            known = at.blob() == wanted
-            at_ms = at.time()
-            if known:
-                return at_ms
-        return -1
-
-    def use_key(self, key: str, at_ms: int) -> None:
-        """Note an entry or an end of this key, which is the one used last from now on."""
-        keys = self.keys
-        at = Reader(keys, 0)
-        wanted = key.encode()
-        count = 0
-        second = 0
-        before = keys
-        while at.at < len(keys):
-            begin = at.at
-            known = at.blob() == wanted
-            at.at += _TIME_BYTES
-            if known:
-                before = keys[:begin] + keys[at.at :]
-                break
-            count += 1
-            if count == 1:
-                second = at.at
-        if len(before) == len(keys) and count >= PAST_KEYS_MAX:
-            before = before[second:]
-        more = BytesWriter()
-        more.write(before)
-        put_blob(more, wanted)
-        put_time(more, at_ms)
-        self.keys = more.getvalue()
-
-    def all_keys(self) -> dict[str, int]:
-        """Every key with its instant, in order of use."""
-        at = Reader(self.keys, 0)
-        found: dict[str, int] = {}
-        while at.at < len(self.keys):
-            key = at.text()
-            found[key] = at.time()
-        return found
-
-
-class Pasts(Drawer):
-    """What is past, by program."""
-
-    def load(self, at: Reader) -> Item:
-        """See :class:`Drawer`."""
-        return Past(at.count(), at.time(), at.time(), at.blob())
-
-    def get(self, program: str) -> Past | None:
-        """What is past of this program."""
-        return cast("Past | None", self.item(program))
-
-    def all(self) -> dict[str, Past]:
-        """Everything that is past."""
-        return {program: cast("Past", self.item(program)) for program in self.names()}
-
-
-@mypyc_attr(acyclic=True)
-class Consent(Item):
-    """The latest answer for a purpose, or for a purpose on a channel."""
-
-    def __init__(self, at_ms: int, *, granted: bool) -> None:
-        super().__init__()
-        self.granted = granted
-        self.at_ms = at_ms
-
-    def write(self, to: BytesWriter) -> None:
-        """See :class:`Item`."""
-        to.append(u8(1) if self.granted else u8(0))
-        put_time(to, self.at_ms)
-
-
-class Consents(Drawer):
-    """Answers by ``purpose`` or ``purpose/channel``."""
-
-    def load(self, at: Reader) -> Item:
-        """See :class:`Drawer`."""
-        granted = at.byte() == 1
-        return Consent(at.time(), granted=granted)
-
-    def get(self, key: str) -> Consent | None:
-        """The answer for a key."""
-        return cast("Consent | None", self.item(key))
-
-    def answer(self, key: str, at_ms: int, *, granted: bool) -> None:
-        """Set the answer for a key."""
-        known = self.get(key)
-        if known is None:
-            self.put(key, Consent(at_ms, granted=granted))
-        else:
-            self.change(known)
-            known.granted = granted
-            known.at_ms = at_ms
-
-    def all(self) -> dict[str, Consent]:
-        """Every answer."""
-        return {key: cast("Consent", self.item(key)) for key in self.names()}
-
-
-@mypyc_attr(acyclic=True)
 class Sends:
     """Recent sends, which count toward the caps: when, and on which channel for which purpose.
 
-    ``times`` are packed and ascend; ``kinds`` has a byte for each, the place in ``channels`` and ``purposes``.
+    ``times`` are packed and ascend; ``kinds`` has a byte for each: a place in ``channels`` and ``purposes``.
     """
 
     def __init__(self, times: bytes, kinds: bytes, channels: list[str], purposes: list[str]) -> None:
@@ -556,7 +329,7 @@ def write_enrollments(to: BytesWriter, enrollments: list[Enrollment]) -> None:
 class Timer:
     """A timer of the contact rather than of an enrollment.
 
-    ``kind``: a date or an inactivity entry, or another look at a segment, a grade, an enrollment's conditions.
+    ``kind``: a date or an inactivity entry, or another look at a segment, grade, or enrollment's conditions.
     """
 
     def __init__(self, due_ms: int, kind: str, name: str) -> None:

@@ -28,11 +28,11 @@ class Turn:
     """One input at work on one row.
 
     ``now_ms`` is the instant the turn acts at. ``props`` are the properties of the event being looked at
-    (``event.…``), ``enrollment`` and ``track`` those that are being looked at. ``until_ms`` is lowered by time-dependent functions to the first
-    instant at which their value can change by time alone. ``derived`` queues events that follow from this
-    one (a segment entered, a score threshold reached) as (type, properties). ``stale`` collects the names of
-    segments to look at again, ``redated`` those of date attributes whose timers have to be set anew; a name
-    may be in them more than once.
+    (``event.…``), ``enrollment`` and ``track`` those that are being looked at. ``until_ms`` is lowered by
+    time-dependent functions to the first instant at which their value can change by time alone. ``derived``
+    queues events that follow from this one (a segment entered, a score threshold reached) as (type,
+    properties). ``stale`` collects the names of segments to look at again, ``redated`` those of date
+    attributes whose timers have to be set anew; a name may be in them more than once.
     ``occurred_ms`` is when the event occurred, ``now_ms`` or earlier when it came late. ``retimed`` says that
     the row's earliest due instant has to be found again, ``shared_changed`` that the
     shared row was written to.

@@ -16,8 +16,8 @@ from processor.core.history import (
     window,
 )
 from processor.core.limits import SERIES_TIMES_MAX
+from processor.core.named import History, Series
 from processor.core.rows import Row
-from processor.core.sections import History, Series
 
 NOW = 1_800_000_000_000
 HOUR = 3_600_000

@@ -14,8 +14,9 @@ from processor.core.expressions.parse import parse
 from processor.core.expressions.tree import Node
 from processor.core.history import record
 from processor.core.model import Expression, Grade, Policies, Reaction, ScoreModel, Topics, Topology
+from processor.core.named import Past, Score
 from processor.core.rows import Row
-from processor.core.sections import Enrollment, Past, Score, Track
+from processor.core.sections import Enrollment, Track
 from processor.core.shared import Shared
 from processor.core.time import parse_time, zone, zone_or
 from processor.core.turn import NEVER_MS, Turn
@@ -114,7 +115,7 @@ def turn_over(
     made = Turn(_TOPOLOGY, row, Shared(), "contact", now_ms, [])
     made.props = props or {}
     made.enrollment = Enrollment("e", "p", 1, "", now_ms, 1, [])
-    made.enrollment._entry = entry  # noqa: SLF001 - values that no stored entry could have, too
+    made.enrollment._entry = entry
     made.track = Track("s", 0, 0, now_ms, answer=answer)
     return made
 
