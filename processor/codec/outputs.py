@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
+from librt.strings import BytesWriter
 
 from processor.codec.shapes import CommandLine, DeadLetter, DeadLetterLine
 from processor.core.outputs import Command, Decision
@@ -48,6 +49,7 @@ def _time_text(ms: int) -> str:
 
 
 _MILLIS: Final[list[str]] = ["Z", *(f".{milli:03d}Z" for milli in range(1, 1000))]
+_MILLIS_RAW: Final[list[bytes]] = [text.encode() for text in _MILLIS]
 
 
 def command_line(command: Command) -> bytes:
@@ -82,36 +84,60 @@ def decision_line(decision: Decision) -> bytes:
     than events, and so this is where a run writes most.
     """
     d = decision
-    program, step, reason, enrollment, detail = d.program, d.step, d.reason, d.enrollment, d.detail
-    return b"".join(
-        (
-            b'{"kind":',
-            _text(d.kind),
-            b',"contact_id":',
-            _encode(d.contact_id),
-            b',"decided_at":"',
-            _time_text(d.at_ms).encode(),
-            b'","program":',
-            _text(program) if program else b"null",
-            b',"version":',
-            str(d.version).encode() if d.version else b"null",
-            b',"enrollment":',
-            _encode(enrollment) if enrollment else b"null",
-            b',"step":',
-            _text(step) if step else b"null",
-            b',"reason":',
-            _text(reason) if reason else b"null",
-            b',"detail":',
-            b"null" if detail is None else _encode(detail),
-            b"}",
-        )
-    )
+    to = BytesWriter()
+    to.write(b'{"kind":')
+    to.write(_word(d.kind))
+    to.write(b',"contact_id":')
+    to.write(_encode(d.contact_id))
+    to.write(b',"decided_at":"')
+    _put_time(to, d.at_ms)
+    to.write(b'","program":')
+    to.write(_word(d.program) if d.program else _NULL)
+    to.write(b',"version":')
+    to.write(str(d.version).encode() if d.version else _NULL)
+    to.write(b',"enrollment":')
+    to.write(_encode(d.enrollment) if d.enrollment else _NULL)
+    to.write(b',"step":')
+    to.write(_word(d.step) if d.step else _NULL)
+    to.write(b',"reason":')
+    to.write(_word(d.reason) if d.reason else _NULL)
+    to.write(b',"detail":')
+    detail = d.detail
+    to.write(_NULL if detail is None else _encode(detail))
+    to.append(_BRACE)
+    return to.getvalue()
 
 
-@lru_cache(maxsize=1 << 12)
-def _text(text: str) -> bytes:
+_NULL: Final = b"null"
+_BRACE: Final = 0x7D
+_WORDS_MAX: Final = 1 << 12
+_WORDS: Final[dict[str, bytes]] = {}
+
+
+def _word(text: str) -> bytes:
     """A word of the topology as JSON: there are few, and they come in nearly every line."""
-    return _encode(text)
+    found = _WORDS.get(text)
+    if found is None:
+        found = _encode(text)
+        if len(_WORDS) < _WORDS_MAX:
+            _WORDS[text] = found
+    return found
+
+
+_SECONDS_MAX: Final = 1 << 13
+_SECONDS: Final[dict[int, bytes]] = {}
+
+
+def _put_time(to: BytesWriter, ms: int) -> None:
+    """As `format_time`: outputs of an event share an instant, those of a chunk their seconds."""
+    second = ms // 1000
+    found = _SECONDS.get(second)
+    if found is None:
+        if len(_SECONDS) >= _SECONDS_MAX:
+            _SECONDS.clear()
+        found = _SECONDS[second] = format_time(second * 1000)[:-1].encode()
+    to.write(found)
+    to.write(_MILLIS_RAW[ms - second * 1000])
 
 
 def dead_letter_line(letter: DeadLetter) -> bytes:

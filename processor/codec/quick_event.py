@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from mypy_extensions import i64
+
 from processor.codec.events import decode_properties, event_of
 from processor.codec.schemas import plain, schema
 from processor.core.events import Event
@@ -26,7 +28,9 @@ _LAYOUT: Final = (
 _MORE: Final = 0x80  # the bit of a number's byte that says that another follows
 _NOT_SHORT: Final = 0x81  # that bit, and the sign: not a length of one byte
 _TIME_BYTES: Final = 6
-_TIME_CARRY: Final = _MORE * (1 + (1 << 7) + (1 << 14) + (1 << 21) + (1 << 28))
+_LOW: Final = 0x7F
+_DIGIT_BITS: Final = 7
+_TIME_BITS: Final = 42
 _SOME: Final = 2  # the index of the second branch of a union, as it is written
 
 
@@ -39,14 +43,15 @@ def reads(declared: Any) -> bool:
 assert reads(schema("event")), "event.avsc was changed: read its new layout here"
 
 
-def event_from(value: bytes, start: int, append_ms: int) -> Event | None:
+def event_from(value: bytes, start: i64, append_ms: int) -> Event | None:
     """Return the event whose body begins after ``start`` bytes of a value, None for fastavro to say."""
     try:
         event_id: str | None = None
         at = start + 1
-        if value[start]:
-            size = value[at]
-            if value[start] != _SOME or size & _NOT_SHORT:
+        branch: i64 = value[start]
+        if branch:
+            size: i64 = value[at]
+            if branch != _SOME or size & _NOT_SHORT:
                 return None
             end = at + 1 + (size >> 1)
             event_id = value[at + 1 : end].decode()
@@ -61,20 +66,20 @@ def event_from(value: bytes, start: int, append_ms: int) -> Event | None:
             return None
         at = end + 1 + (size >> 1)
         kind = value[end + 1 : at].decode()
+        zigzag = _six(value, at)
         end = at + _TIME_BYTES
-        a, b, c, d, e, f = value[at:end]
-        zigzag = a + (b << 7) + (c << 14) + (d << 21) + (e << 28) + (f << 35) - _TIME_CARRY
-        if not a & b & c & d & e & _MORE or f >= _MORE or zigzag & 1 or value[end]:
+        if zigzag < 0 or zigzag & 1 or value[end]:
             return None  # among them are records with an append time of their own
         at = end + 2
         properties: dict[str, Any] | None = None
-        if value[end + 1]:
+        branch = value[end + 1]
+        if branch:
             size = value[at]
-            if value[end + 1] != _SOME or size & 1:
+            if branch != _SOME or size & 1:
                 return None
             at += 1
             if size & _MORE:
-                more = value[at]
+                more: i64 = value[at]
                 if more & _MORE:
                     return None
                 size += (more << 7) - _MORE
@@ -87,3 +92,18 @@ def event_from(value: bytes, start: int, append_ms: int) -> Event | None:
         return None
     made = event_of(event_id, contact_id, kind, zigzag >> 1, properties, append_ms)
     return made if isinstance(made, Event) else None
+
+
+def _six(value: bytes, at: i64) -> i64:
+    """A number of just six bytes, still in zigzag; -1 for any other."""
+    found: i64 = 0
+    shift: i64 = 0
+    while shift < _TIME_BITS - _DIGIT_BITS:
+        digit: i64 = value[at]
+        if not digit & _MORE:
+            return -1
+        found |= (digit & _LOW) << shift
+        shift += _DIGIT_BITS
+        at += 1
+    last: i64 = value[at]
+    return -1 if last & _MORE else found | (last << shift)

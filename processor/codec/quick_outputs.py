@@ -6,13 +6,15 @@ The bytes are those that fastavro writes for the current schemas; a test compare
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import msgspec
+from librt.strings import BytesWriter
+from mypy_extensions import i64
 
 from processor.codec.schemas import plain, schema
 from processor.core.outputs import Command, Decision
+from processor.core.packing import put_count
 
 __all__ = ["command_body", "decision_body"]
 
@@ -26,107 +28,99 @@ for _subject, _layout in (("command", _COMMAND), ("decision", _DECISION)):
     assert _fields == _layout, f"{_subject}.avsc was changed: write its new layout here"
 
 _encode = msgspec.json.Encoder().encode
-_MORE: Final = 0x80
-_LOW: Final = 0x7F
-_NONE: Final = b"\0"  # the first branch of a union
-_SOME: Final = b"\x02"  # the second
-_WORDS: Final = 1 << 12
+_NONE: Final = 0  # the first branch of a union
+_SOME: Final = 2  # the second
+_WORDS_MAX: Final = 1 << 12
+_WORDS: Final[dict[str, bytes]] = {}
 
 
-def _number(value: int) -> bytes:
-    """A number of up to 64 bits as Avro has it: zigzag, seven bits a byte, the lowest first."""
-    rest = (value << 1) ^ (value >> 63)
-    made = bytearray()
-    while rest > _LOW:
-        made.append(rest & _LOW | _MORE)
-        rest >>= 7
-    made.append(rest)
-    return bytes(made)
+def _put_number(to: BytesWriter, value: i64) -> None:
+    """A number as Avro has it: zigzag, seven bits a byte, the lowest first."""
+    put_count(to, value << 1 if value >= 0 else ~(value << 1))
 
 
-_LENGTHS: Final = tuple(_number(size) for size in range(1 << 10))
-_LENGTHS_END: Final = len(_LENGTHS)
-_SIX_FROM_MS: Final = 1 << 34
-_SIX_BELOW_MS: Final = 1 << 41
+def _put_bytes(to: BytesWriter, data: bytes) -> None:
+    put_count(to, len(data) << 1)
+    to.write(data)
 
 
-def _time(ms: int) -> bytes:
-    if not _SIX_FROM_MS <= ms < _SIX_BELOW_MS:  # from August 1970 to 2039 it is six bytes
-        return _number(ms)
-    rest = ms << 1
-    return bytes(
-        (
-            rest & 127 | 128,
-            rest >> 7 & 127 | 128,
-            rest >> 14 & 127 | 128,
-            rest >> 21 & 127 | 128,
-            rest >> 28 & 127 | 128,
-            rest >> 35,
-        )
-    )
+def _put_text(to: BytesWriter, text: str) -> None:
+    _put_bytes(to, text.encode())
 
 
-def _bytes(data: bytes) -> bytes:
-    size = len(data)
-    return (_LENGTHS[size] if size < _LENGTHS_END else _number(size)) + data
+def _put_some_text(to: BytesWriter, text: str) -> None:
+    """A text in a union with null, which stands for an empty one."""
+    if text:
+        to.append(_SOME)
+        _put_bytes(to, text.encode())
+    else:
+        to.append(_NONE)
 
 
-def _text(text: str) -> bytes:
-    return _bytes(text.encode())
+def _put_word(to: BytesWriter, text: str) -> None:
+    """A word of the topology."""
+    found = _WORDS.get(text)
+    if found is None:
+        made = BytesWriter()
+        _put_text(made, text)
+        found = made.getvalue()
+        if len(_WORDS) < _WORDS_MAX:
+            _WORDS[text] = found
+    to.write(found)
 
 
-_word = lru_cache(maxsize=_WORDS)(_text)
-
-
-@lru_cache(maxsize=_WORDS)
-def _word_or_null(text: str) -> bytes:
-    return _SOME + _text(text) if text else _NONE
-
-
-@lru_cache(maxsize=_WORDS)
-def _version(value: int) -> bytes:
-    return _number(value)
-
-
-def _json(value: Any) -> bytes:
-    return _bytes(_encode(value))
+def _put_some_word(to: BytesWriter, text: str) -> None:
+    if text:
+        to.append(_SOME)
+        _put_word(to, text)
+    else:
+        to.append(_NONE)
 
 
 def command_body(c: Command) -> bytes:
     """Return a command as a body of `command.avsc`."""
-    return b"".join(
-        (
-            _text(c.command_id),
-            _word(c.channel),
-            _word(c.kind),
-            _text(c.contact_id),
-            _word(c.program),
-            _version(c.version),
-            _text(c.enrollment),
-            _word(c.step),
-            _word_or_null(c.variant),
-            _word_or_null(c.template),
-            _json(c.values),
-            _word_or_null(c.purpose),
-            _time(c.decided_ms),
-            _time(c.not_before_ms),
-            _SOME + _time(c.expires_ms) if c.expires_ms else _NONE,
-        )
-    )
+    to = BytesWriter()
+    _put_text(to, c.command_id)
+    _put_word(to, c.channel)
+    _put_word(to, c.kind)
+    _put_text(to, c.contact_id)
+    _put_word(to, c.program)
+    _put_number(to, c.version)
+    _put_text(to, c.enrollment)
+    _put_word(to, c.step)
+    _put_some_word(to, c.variant)
+    _put_some_word(to, c.template)
+    _put_bytes(to, _encode(c.values))
+    _put_some_word(to, c.purpose)
+    _put_number(to, c.decided_ms)
+    _put_number(to, c.not_before_ms)
+    if c.expires_ms:
+        to.append(_SOME)
+        _put_number(to, c.expires_ms)
+    else:
+        to.append(_NONE)
+    return to.getvalue()
 
 
 def decision_body(d: Decision) -> bytes:
     """Return a decision as a body of `decision.avsc`."""
-    return b"".join(
-        (
-            _word(d.kind),
-            _text(d.contact_id),
-            _time(d.at_ms),
-            _word_or_null(d.program),
-            _SOME + _version(d.version) if d.version else _NONE,
-            _SOME + _text(d.enrollment) if d.enrollment else _NONE,
-            _word_or_null(d.step),
-            _word_or_null(d.reason),
-            _NONE if d.detail is None else _SOME + _json(d.detail),
-        )
-    )
+    to = BytesWriter()
+    _put_word(to, d.kind)
+    _put_text(to, d.contact_id)
+    _put_number(to, d.at_ms)
+    _put_some_word(to, d.program)
+    if d.version:
+        to.append(_SOME)
+        _put_number(to, d.version)
+    else:
+        to.append(_NONE)
+    _put_some_text(to, d.enrollment)
+    _put_some_word(to, d.step)
+    _put_some_word(to, d.reason)
+    detail = d.detail
+    if detail is None:
+        to.append(_NONE)
+    else:
+        to.append(_SOME)
+        _put_bytes(to, _encode(detail))
+    return to.getvalue()

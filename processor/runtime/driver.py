@@ -27,7 +27,7 @@ from processor.core.shared import Shared
 from processor.core.sweeps import close_sweeps, next_sweep_ms, open_sweep, schedule
 from processor.core.timers import quarantine
 from processor.core.turn import NEVER_MS
-from processor.runtime.partition import SLICE, Held, Partition
+from processor.runtime.partition import CACHE_BYTES, SLICE, Held, Partition
 from processor.store.base import Changes
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class Driver:
             :meth:`take`, for the shell to put into the log.
         checkpoint: called to commit, between two inputs, when ``rows_held_max`` rows are held.
         rows_held_max: None: no bound.
+        cache_bytes: what committed rows may take in memory, if all partitions were driven here.
     """
 
     def __init__(
@@ -86,10 +87,11 @@ class Driver:
         owned: Sequence[int] | None = None,
         checkpoint: Callable[[], None] | None = None,
         rows_held_max: int | None = None,
+        cache_bytes: int = CACHE_BYTES,
     ) -> None:
         numbers = range(partitions) if owned is None else owned
         self.topology = topology
-        self.partitions = [Partition(number, store.partition(number)) for number in numbers]
+        self.partitions = [Partition(n, store.partition(n), cache_bytes // partitions) for n in numbers]
         self.popped: tuple[int, str] = (0, "")  # the timer taken out of the index last: due in ms, contact
         self.acted = 0  # inputs of any kind that were applied, so that a shell sees whether there were any
         self._count = partitions

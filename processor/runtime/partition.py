@@ -15,9 +15,11 @@ from processor.store.base import Changes
 if TYPE_CHECKING:
     from processor.store.base import PartitionStore
 
-__all__ = ["SLICE", "Held", "Partition"]
+__all__ = ["CACHE_BYTES", "SLICE", "Held", "Partition"]
 
 SLICE: Final = 2_000  # timers loaded, or contacts swept, at a time
+CACHE_BYTES: Final = 64 << 20  # of rows kept after their commit, in all partitions together
+HELD_BYTES: Final = 250  # what a kept row takes beside its bytes: its key, and the objects around it
 AHEAD: Final = 64  # timers loaded first after a commit, and then twice as many each time, up to SLICE
 
 
@@ -53,12 +55,21 @@ class Held:
 
 
 class Partition:
-    """One logical partition: its rows in memory, its shared row, its timers."""
+    """One logical partition: its rows in memory, its shared row, its timers.
 
-    def __init__(self, number: int, store: PartitionStore) -> None:
+    ``rows`` are those of the chunk at hand. After a commit they are kept, within ``cache_bytes``, because a
+    contact who does one thing soon does another. There are two generations: when the younger has filled its
+    half, the older is let go of.
+    """
+
+    def __init__(self, number: int, store: PartitionStore, cache_bytes: int = 0) -> None:
         self.number = number
         self.store = store
         self.rows: dict[str, Held] = {}
+        self.young: dict[str, Held] = {}
+        self.old: dict[str, Held] = {}
+        self.young_bytes = 0
+        self.half_bytes = cache_bytes // 2
         self.absent: set[str] = set()  # contacts that the store was asked for in vain
         data = store.shared()
         self.shared = Shared.decode(data) if data else Shared(number=number)
@@ -72,7 +83,18 @@ class Partition:
 
     def load(self, contacts: Sequence[str]) -> None:
         """Bring rows into memory, in one read."""
-        missing = [contact for contact in dict.fromkeys(contacts) if contact not in self.rows]
+        rows, young, old = self.rows, self.young, self.old
+        missing: list[str] = []
+        for contact in dict.fromkeys(contacts):
+            if contact in rows:
+                continue
+            kept = young.get(contact)
+            if kept is None:
+                kept = old.get(contact)
+            if kept is None:
+                missing.append(contact)
+            else:
+                rows[contact] = kept
         if missing:
             for contact, data in zip(missing, self.store.get_many(missing), strict=True):
                 if data is None:
@@ -135,7 +157,24 @@ class Partition:
         return Changes(rows=rows, timers=timers, shared=shared)
 
     def committed(self) -> None:
-        """The changes are in the store: forget what was in memory."""
+        """The changes are in the store: they are no changes any more."""
+        young = self.young
+        size = self.young_bytes
+        if self.half_bytes:
+            for contact, held in self.rows.items():
+                data = held.data
+                if data is None:
+                    continue
+                if contact not in young:
+                    size += len(data) + HELD_BYTES
+                held.stored = data
+                held.indexed_ms = held.due_ms
+                young[contact] = held
+            if size > self.half_bytes:
+                self.old = young
+                self.young = {}
+                size = 0
+            self.young_bytes = size
         self.rows = {}
         self.absent = set()
         self.heap = []
