@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from operator import attrgetter
-from typing import Final, Literal, cast
+from typing import Final, Literal
 
 import msgspec
 
 from processor.core.model import ScoreModel, Topology
 from processor.core.outputs import Command, Decision
 from processor.core.rows import Row
+from processor.runtime.counting import count_commands, count_decisions
 from processor.store import PartitionStore
 
 __all__ = ["Funnel", "Outcome", "RunReport", "Tallies", "contacts_by_grade", "report"]
@@ -25,8 +25,6 @@ __all__ = ["Funnel", "Outcome", "RunReport", "Tallies", "contacts_by_grade", "re
 Outcome = Literal["finished", "nothing_new", "stopped"]
 
 _SLICE: Final = 2_000
-_key = attrgetter("kind", "program", "step", "reason")
-_channel = attrgetter("channel")
 
 
 class Tallies(msgspec.Struct, array_like=True):
@@ -44,15 +42,12 @@ class Tallies(msgspec.Struct, array_like=True):
     decisions: dict[tuple[str, str, str, str], int] = {}
 
     def __post_init__(self) -> None:
-        # Counters count at the speed of C, but are no type that can be decoded into.
-        self.refused = Counter(self.refused)
-        self.commands = Counter(self.commands)
-        self.decisions = Counter(self.decisions)
+        self.refused = Counter(self.refused)  # no type that can be decoded into
 
     def add(self, commands: Sequence[Command], decisions: Sequence[Decision]) -> None:
         """Count the outputs of one commit."""
-        cast("Counter[str]", self.commands).update(map(_channel, commands))
-        cast("Counter[tuple[str, str, str, str]]", self.decisions).update(map(_key, decisions))
+        count_commands(self.commands, commands)
+        count_decisions(self.decisions, decisions)
 
     def refuse(self, reason: str) -> None:
         """Count a refused record."""
