@@ -20,7 +20,7 @@ from processor.core.timers import look_again
 from processor.core.turn import NEVER_MS
 
 if TYPE_CHECKING:
-    from processor.core.model import Program
+    from processor.core.model import Goal, Program
     from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
@@ -123,14 +123,21 @@ _DECISION_OF_SIGNAL: Final = {
 }
 
 
-def end(turn: Turn, enrollment: Enrollment, signal: str, reason: str, step: str = "") -> None:
+def end(
+    turn: Turn,
+    enrollment: Enrollment,
+    signal: str,
+    reason: str,
+    step: str = "",
+    detail: dict[str, Any] | None = None,
+) -> None:
     """End an enrollment; it leaves the row at the end of the turn, what re-entry needs of it stays."""
     at = step or (enrollment.tracks[0].step if enrollment.tracks else "")
     tell = enrollment.state == ACTIVE or (enrollment.state == OBSERVED and signal == "goal")
     turn.row.change_enrollment(enrollment)
     move_enrollment(enrollment, signal)
     if signal != "complete":
-        record(turn, _DECISION_OF_SIGNAL[signal], enrollment, at, reason)
+        record(turn, _DECISION_OF_SIGNAL[signal], enrollment, at, reason, detail)
     pasts = turn.row.past
     past = pasts.get(enrollment.program)
     if past is None:
@@ -181,8 +188,17 @@ def _reaches_goal(turn: Turn, program: Program, enrollment: Enrollment) -> bool:
     test = goal.when if turn.event_type in goal.events else goal.condition
     if test is not None and not test(turn):
         return False
-    end(turn, enrollment, "goal", turn.event_type if turn.event_type in goal.events else "condition")
+    reason = turn.event_type if turn.event_type in goal.events else "condition"
+    end(turn, enrollment, "goal", reason, detail=_worth(turn, goal))
     return True
+
+
+def _worth(turn: Turn, goal: Goal) -> dict[str, Any] | None:
+    """What reaching the goal is worth, for the record; None where the program does not say."""
+    if goal.value is None:
+        return None
+    worth = goal.value(turn)
+    return None if worth is None else {"value": worth}
 
 
 def look(turn: Turn, program: Program, enrollment: Enrollment) -> None:
@@ -193,7 +209,7 @@ def look(turn: Turn, program: Program, enrollment: Enrollment) -> None:
     if goal is not None and goal.condition is not None and enrollment.state != PENDING:
         in_time = turn.now_ms <= enrollment.goal_by_ms
         if in_time and goal.condition(turn):
-            end(turn, enrollment, "goal", "condition")
+            end(turn, enrollment, "goal", "condition", detail=_worth(turn, goal))
             return
     for way in program.exit_conditions:
         if way.condition is not None and way.condition(turn):

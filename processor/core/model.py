@@ -158,12 +158,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class Goal:
-    """One of ``events`` that passes ``when``, or a ``condition``, within ``within_ms`` of entry."""
+    """One of ``events`` that passes ``when``, or a ``condition``, within ``within_ms`` of entry.
+
+    ``value`` says what reaching it is worth, in the topology's currency.
+    """
 
     events: tuple[str, ...]
     when: Fn | None
     condition: Fn | None
     within_ms: int
+    value: Fn | None = None
 
 
 @dataclass(frozen=True)
@@ -263,13 +267,17 @@ class Purpose:
 
 @dataclass(frozen=True)
 class Channel:
-    """``expires_ms``: how long after its decision a command may still be carried out."""
+    """``expires_ms``: how long after its decision a command may still be carried out.
+
+    ``cost`` is what one command costs, in the topology's currency.
+    """
 
     name: str
     kind: str
     expires_ms: int
     address: str = ""  # the profile attribute that must be there for a send ("" for none)
     templates: tuple[str, ...] = ()
+    cost: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -372,6 +380,7 @@ class Topology:
     idle: tuple[Entry, ...]
     schedules: tuple[Entry, ...]
     dedupe: bool = True
+    currency: str = ""  # of costs and of the values of goals; nothing is converted
     checks: dict[str, Callable[[Mapping[str, Any]], str | None]] = field(
         default_factory=dict
     )  # of published events, by type

@@ -268,6 +268,7 @@ def _compile(
             for name in dict.fromkeys(entry.attribute for entry in dates)
         },
         idle=tuple(entry for entry in entries if entry.kind == "inactive"),
+        currency=form.get("currency", ""),
         schedules=tuple(entry for entry in entries if entry.kind == "schedule"),
         checks={} if compiler.problems.errors else _checks(known),
     )

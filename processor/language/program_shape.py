@@ -100,6 +100,9 @@ _ENTRIES: Final = {
     ),
 }
 _WITHIN: Final = Field(Duration(examples=("14d",)), "how long after entry it counts; default 30d")
+_VALUE: Final = Field(
+    Expr(examples=("event.value",)), "what it is worth, a number or an expression, for reports"
+)
 _GOAL: Final = Keyed(
     name="goal",
     what="a goal",
@@ -111,12 +114,17 @@ _GOAL: Final = Keyed(
                 "on": Field(OneOrMany(item=Ref(kind="event")), "the event type", required=True),
                 "if": Field(CONDITION, "only events for which this holds"),
                 "within": _WITHIN,
+                "value": _VALUE,
             },
         ),
         "when": Record(
             name="goal_when",
             title="a goal",
-            fields={"when": Field(CONDITION, "the condition", required=True), "within": _WITHIN},
+            fields={
+                "when": Field(CONDITION, "the condition", required=True),
+                "within": _WITHIN,
+                "value": _VALUE,
+            },
         ),
     },
 )

@@ -49,13 +49,17 @@ class _Site(msgspec.Struct):
 
     def condition(self, form: Form, key: str, types: tuple[str, ...] = ()) -> Fn | None:
         """Compile a condition of a goal or an exit, in which ``event.`` is an event of ``types``."""
+        return self.compiled(form, key, types, "boolean")
+
+    def compiled(self, form: Form, key: str, types: tuple[str, ...], want: str) -> Fn | None:
+        """Compile an expression about an event of ``types`` that gives a ``want``; None where there is none."""
         if key not in form:
             return None
         known = tuple(name for name in types if name in self.compiler.known.events)
         if types and not known:
             return None
         names = msgspec.structs.replace(self.base, event_types=known, entry_types=self.entry_types)
-        made = self.compiler.expression(form[key], names, "boolean")
+        made = self.compiler.expression(form[key], names, want)
         self.later.append(made)
         return made.fn
 
@@ -172,6 +176,7 @@ def _goal(site: _Site) -> Goal | None:
         when=site.condition(given, "if", events),
         condition=site.condition(given, "when"),
         within_ms=given.get("within", GOAL_MS),
+        value=site.compiled(given, "value", events, "number"),
     )
 
 

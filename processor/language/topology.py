@@ -112,6 +112,7 @@ def channels(form: Form) -> dict[str, Channel]:
             expires_ms=given.get("expires_after", EXPIRES_MS),
             address=given.get("address", ""),
             templates=tuple(given.get("templates", ())),
+            cost=float(given.get("cost", 0)),
         )
     return made
 

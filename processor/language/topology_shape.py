@@ -85,6 +85,9 @@ _CHANNEL: Final = Record(
         "templates": Field(
             ListOf(item=Text()), "the templates it has; any name is allowed where this is absent"
         ),
+        "cost": Field(
+            Number(minimum=0, examples=(0.002,)), "what one command costs, for reports; default nothing"
+        ),
     },
 )
 _TEAM: Final = Record(
@@ -229,6 +232,10 @@ TOPOLOGY: Final = Record(
         "topology": Field(Name(pattern=NAME, examples=("shop",)), "its name", required=True),
         "description": Field(Text(), "for readers"),
         "timezone": Field(Zone(), "of contacts without a zone; default UTC"),
+        "currency": Field(
+            Name(pattern=r"[A-Z]{3}", what="three capital letters", examples=("EUR",)),
+            "of the costs of channels and the values of goals; nothing is converted",
+        ),
         "events": Field(
             _EVENTS, "event types and the types of their properties; a ? allows one to be missing"
         ),

@@ -179,6 +179,24 @@ def test_a_goal_after_the_last_step_counts_until_its_window_closes(tmp_path):
     assert kinds(decisions, "goal", "observed_out") == [("observed_out", "window_closed", 48.0)]
 
 
+@pytest.mark.parametrize(
+    ("goal", "kept"),
+    [
+        ("{on: bought, within: 2d, value: event.value}", {"value": 12.5}),
+        ("{on: bought, within: 2d, value: event.value * 2 - entry.n}", {"value": 22.0}),
+        ("{on: bought, within: 2d, value: 30}", {"value": 30}),
+        ('{when: count("bought") >= 1, within: 2d, value: 7}', {"value": 7}),
+        ("{on: bought, within: 2d, value: entry.n / 0}", None),  # missing: there is nothing to keep
+        ("{on: bought, within: 2d}", None),
+    ],
+)
+@pytest.mark.parametrize("holdout", ["", "holdout: 100\n"])
+def test_a_goal_keeps_what_it_is_worth(tmp_path, goal, kept, holdout):
+    small = topology(tmp_path, f"entry: {{on: seen}}\n{holdout}goal: {goal}\nsteps: [{{wait: 1d}}]\n")
+    _, decisions, _, _ = run([event("seen", 0, n=3), event("bought", 1, value=12.5)], 1, topology=small)
+    assert [d.detail for d in decisions if d.kind == "goal"] == [kept]
+
+
 def test_a_purchase_in_the_backlog_comes_before_the_reminder_that_was_due(tmp_path):
     small = topology(
         tmp_path, "entry: {on: seen}\nexit: bought\nsteps: [{wait: 2h}, {send: push, template: hello}]\n"

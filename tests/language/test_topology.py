@@ -38,6 +38,25 @@ def test_the_plain_sections(topology):
     assert topology.event_schemas["profile_updated"]["visits"] == "number?"
 
 
+def test_costs_and_the_currency_are_for_reports(shop):
+    top = shop.text.replace("push: {", "push: {cost: 0.0005, ") + "currency: EUR\n"
+    found = shop.load(topology=top, a=PROGRAM).topology
+    assert found.currency == "EUR"
+    assert (found.channels["push"].cost, found.channels["email"].cost) == (0.0005, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("timezone:", "currency: euro\ntimezone:", "three capital letters"),
+        ("push: {", "push: {cost: -1, ", "-1"),
+    ],
+)
+def test_a_cost_or_a_currency_that_is_none(shop, old, new, told):
+    problems = shop.problems(shop.text.replace(old, new), a=PROGRAM)
+    assert any(told in problem for problem in problems)
+
+
 def test_the_policies(topology):
     policies = topology.policies
     assert policies.quiet_hours == (
