@@ -52,7 +52,7 @@ class _Site(msgspec.Struct):
         return self.compiled(form, key, types, "boolean")
 
     def compiled(self, form: Form, key: str, types: tuple[str, ...], want: str) -> Fn | None:
-        """Compile an expression about an event of ``types`` that gives a ``want``; None where there is none."""
+        """Compile an expression about an event of ``types`` that gives a ``want``, or None."""
         if key not in form:
             return None
         known = tuple(name for name in types if name in self.compiler.known.events)
