@@ -35,6 +35,7 @@ _ENDINGS: Final = {
     "open": "still inside",
 }
 NOTHING: Final = "\N{EN DASH}"
+_CLOSE: Final = "\N{NO-BREAK SPACE}"
 _MINUS: Final = "\N{MINUS SIGN}"
 _UNITS: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
 _LABELS_MAX: Final = 11  # names below an axis
@@ -45,6 +46,7 @@ _EVERY: Final = {
     "month": (1, 2, 3, 6, 12, 24, 60),
     "year": (1, 2, 5, 10, 20),
 }
+_TEN: Final = 10
 _HUNDRED: Final = 100
 _MILLION: Final = 1_000_000
 
@@ -61,7 +63,10 @@ def percent(share: float | None) -> str:
 
 def points(difference: float | None) -> str:
     """0.0123 as +1.2: percentage points, always with their sign."""
-    return NOTHING if difference is None else f"{100 * difference:+.1f}".replace("-", _MINUS)
+    if difference is None:
+        return NOTHING
+    text = f"{100 * difference:+.1f}".replace("-", _MINUS)
+    return "0.0" if text[1:] == "0.0" else text
 
 
 def relative(change: float) -> str:
@@ -95,7 +100,8 @@ def duration(seconds: float | None) -> str:
     for size, name in _UNITS:
         if seconds >= size or name == "s":
             value = seconds / size
-            return f"{value:.0f} {name}" if value >= 10 or name == "s" else f"{value:.1f} {name}"  # noqa: PLR2004
+            digits = 0 if value >= _TEN or name == "s" else 1
+            return f"{value:.{digits}f}{_CLOSE}{name}"
     raise AssertionError("seconds take whatever is left")
 
 

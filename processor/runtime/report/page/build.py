@@ -23,12 +23,13 @@ def page(report: Report) -> str:
     """Return the page as text (UTF-8)."""
     zone = ZoneInfo(report.timezone)
     when = span(report.from_ms or report.first_ms, report.last_ms, zone)
+    about = f"{when}, times of {report.timezone}" if report.decisions else "Nothing was decided yet."
     title = f"{report.topology}: what its programs did"
     body = [
         tag("a", "To the programs", href="#programs", class_="skip"),
         tag(
             "header",
-            tag("div", tag("h1", esc(title)), tag("p", esc(f"{when}, times of {report.timezone}"))),
+            tag("div", tag("h1", esc(title)), tag("p", esc(about))),
         ),
         tag(
             "main",

@@ -65,7 +65,7 @@ def bars(
     y = Scale(0, highest, height - bottom, top)
     room = (width - left - 8) / max(1, len(labels))
     gap = min(3.0, room * gap)
-    drawn = [_grid(y, left, width, ticks(0, highest, 4), _count)]
+    drawn = [_grid(y, left, width, ticks(0, highest, min(4, highest)), _count)]
     for place, (label, _) in enumerate(labels):
         base = 0
         parts = []

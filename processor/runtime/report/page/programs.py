@@ -148,8 +148,8 @@ def program_sections(report: Report) -> Iterable[str]:
         if row.program not in quiet:
             yield _program(report, row)
     if quiet:
-        text = f"Nobody came into {', '.join(quiet)}."
-        yield section("quiet", "Programs in which nothing happened", "", tag("p", esc(text), class_="soft"))
+        names = ", ".join(tag("span", esc(name), id=to_here(name)) for name in quiet)
+        yield tag("p", f"Nobody came into {names}.", class_="soft")
 
 
 def _program(report: Report, row: ProgramRow) -> str:
@@ -280,25 +280,19 @@ def _split(split: str, rows: Sequence[VariantRow], name: str, currency: str) -> 
     worth = any(row.value for row in rows)
     head = ["variant", "enrollments", "sends"]
     if judged:
-        head += ["goals", "rate", "95% interval", "difference", "95% interval", "p", ""]
+        head += ["goals", "rate", "95% interval", "difference", "95% interval", "p"]
     if worth:
         head.append("value each")
+    right = range(1, len(head))
+    head += [""] if judged else []
     body = []
     for row in rows:
         cells = [esc(row.variant), count(row.enrollments), count(row.commands)]
         if judged:
-            cells += [
-                count(row.goals),
-                percent(row.rate) if row.enrollments else NOTHING,
-                f"{percent(row.rate_low)} to {percent(row.rate_high)}" if row.enrollments else NOTHING,
-                points(row.difference),
-                interval_points(row.difference_low, row.difference_high),
-                _p(row.p_adjusted),
-                chip(row.verdict),
-            ]
+            cells += _judged(row)
         if worth:
             cells.append(esc(money(row.value_each, currency)))
-        body.append(cells)
+        body.append([*cells, chip(row.verdict)] if judged else cells)
     parts = [tag("h4", esc(title))]
     if judged and len(rows) > 1:
         ranges = [
@@ -319,12 +313,22 @@ def _split(split: str, rows: Sequence[VariantRow], name: str, currency: str) -> 
                 name, f"{title}: share that reaches the goal", about, ranges, lambda value: f"{value:g}%"
             )
         )
-    parts.append(
-        table(head, body, right=range(1, len(head) - (2 if judged and worth else 1 if judged else 0)))
-    )
+    parts.append(table(head, body, right=right))
     if len(rows) == 1:
         parts.append(tag("p", "There is one variant, so there is nothing to compare.", class_="soft small"))
     return tag("div", *parts, style="margin-top:22px")
+
+
+def _judged(row: VariantRow) -> list[str]:
+    low, high = percent(row.rate_low), percent(row.rate_high)
+    return [
+        count(row.goals),
+        percent(row.rate) if row.enrollments else NOTHING,
+        f"{low} to {high}" if row.enrollments else NOTHING,
+        points(row.difference),
+        interval_points(row.difference_low, row.difference_high),
+        _p(row.p_adjusted),
+    ]
 
 
 def _bring(rows: Sequence[HoldoutRow]) -> str:

@@ -70,7 +70,7 @@ class Scale:
 
 
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Return round numbers from ``low`` to ``high``, at most ``most`` + 1: in steps of 1, 2 or 5, or 10, ..."""
+    """Return round numbers from ``low`` to ``high``, at most ``most`` + 1: in steps of 1, 2, 5, 10, ..."""
     if high <= low:
         return [low]
     rough = (high - low) / most
