@@ -26,6 +26,7 @@ PROMISED = (
     "run",
     "backtest",
     "explain",
+    "report",
     "contact show",
     "dev kafka",
     "dev registry",
