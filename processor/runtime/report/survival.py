@@ -22,6 +22,7 @@ __all__ = ["CENSORED", "GOAL", "LEFT", "POINTS_MAX", "Curve", "Point", "curve"]
 
 CENSORED, GOAL, LEFT = 0, 1, 2
 POINTS_MAX: Final = 120  # points of a curve that are kept: more cannot be told apart in a plot
+_POWER_MAX: Final = 700.0  # beyond it the interval's upper end is 1 to the last digit
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def curve(outcomes: Iterable[tuple[int, int]], *, until_ms: int = 0, design: flo
         if goals[at_ms] or left[at_ms]:
             incidence.step(inside, goals[at_ms], left[at_ms])
             if goals[at_ms]:
-                found.append(Point(at_ms, incidence.share, *incidence.interval(), inside))
+                found.append(Point(at_ms, min(1.0, incidence.share), *incidence.interval(), inside))
         inside -= goals[at_ms] + left[at_ms] + censored[at_ms]
     quartiles = _quartiles(found)
     last_ms = max(until_ms, moments[-1] if moments else 0)
@@ -91,6 +92,7 @@ class _Incidence:
         self.share = 0.0
         self._design = design
         self._inside = 1.0
+        self._low = 0.0
         self._a0 = self._a1 = self._a2 = self._b = self._c0 = self._c1 = 0.0
 
     def step(self, inside: int, goals: int, left: int) -> None:
@@ -109,16 +111,17 @@ class _Incidence:
         self._inside *= 1 - out / inside
 
     def interval(self) -> tuple[float, float]:
-        """The interval of the incidence now."""
+        """The interval of the incidence now; the scale has no value for 1, where the last lower end stays."""
         now = self.share
-        if not 0 < now < 1:
-            return (now, now)
+        if now >= 1:
+            return (self._low, 1.0)
         variance = now * now * self._a0 - 2 * now * self._a1 + self._a2 + self._b
         variance -= 2 * (now * self._c0 - self._c1)
         error = math.sqrt(max(0.0, variance) * self._design)
         stay = 1 - now
-        power = Z95 * error / (stay * abs(math.log(stay)))
-        return (1 - stay ** math.exp(-power), 1 - stay ** math.exp(power))
+        power = min(_POWER_MAX, Z95 * error / (stay * abs(math.log(stay))))
+        self._low = 1 - stay ** math.exp(-power)
+        return (self._low, 1 - stay ** math.exp(power))
 
 
 def _quartiles(points: list[Point]) -> tuple[int, int, int] | None:

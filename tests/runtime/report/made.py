@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from processor.core.model import Topology
 from processor.core.outputs import Decision
@@ -14,6 +15,7 @@ from processor.runtime.report import Accumulator, Report, build
 
 __all__ = ["PROGRAM", "START_MS", "TOP", "day", "of", "report_of", "topology", "year"]
 
+Moment = tuple[Any, ...]
 START_MS = parse_time("2026-01-05T00:00:00Z")  # a Monday
 TOP = """
 topology: made
@@ -57,15 +59,14 @@ def topology(folder: Path, programs: Mapping[str, str] | Sequence[str], top: str
 
 
 def of(
-    contact: str, name: str, *moments: tuple[object, ...], start_ms: int = START_MS, key: str = ""
+    contact: str, name: str, *moments: Moment, start_ms: int = START_MS, key: str = ""
 ) -> Iterator[Decision]:
     """Decisions of one enrollment: (day, kind, step, reason, detail); the last three may be missing."""
-    for at, kind, *more in moments:
-        step, reason, detail = (*more, *("", "", None)[len(more) :])
-        at_ms = start_ms + round(float(str(at)) * DAY_MS)
-        yield Decision(
-            str(kind), contact, at_ms, name, 1, f"{contact}/{name}/{key}", str(step), str(reason), detail
-        )
+    for moment in moments:
+        at, kind = moment[:2]
+        step, reason, detail = (*moment[2:], *("", "", None)[len(moment) - 2 :])
+        at_ms = start_ms + round(at * DAY_MS)
+        yield Decision(kind, contact, at_ms, name, 1, f"{contact}/{name}/{key}", step, reason, detail)
 
 
 def report_of(made: Topology, decisions: Iterable[Decision], **bounds: object) -> Report:
@@ -125,7 +126,7 @@ def _walk(
     variant = rng.choice(list(adds))
     rate = held_out if apart else treated + adds[variant]
     after = begin + rng.expovariate(0.25) if rng.random() < rate else 1e9
-    moments: list[tuple[object, ...]] = []
+    moments: list[Moment] = []
     if apart:
         moments.append((begin, "holdout", "", "program"))
     else:
@@ -144,15 +145,15 @@ def _walk(
             (begin + 2, "completed"),
         ]
     goal = min(after, begin + 14)
-    moments = [one for one in moments if float(str(one[0])) <= goal]
+    moments = [one for one in moments if one[0] <= goal]
     if after < begin + 14:
         moments.append((after, "goal", "", "bought", {"value": round(rng.lognormvariate(3.5, 0.6), 2)}))
     else:
         moments.append((begin + 14, "observed_out", "", "window_closed"))
-    yield from of(contact, name, *(one for one in moments if float(str(one[0])) <= days))
+    yield from of(contact, name, *(one for one in moments if one[0] <= days))
 
 
-def _send(rng: random.Random, at: float, step: str, detail: dict[str, object]) -> tuple[object, ...]:
+def _send(rng: random.Random, at: float, step: str, detail: dict[str, str]) -> Moment:
     chance = rng.random()
     if chance < 0.07:
         return (at, "suppressed", step, "no_consent", detail)
