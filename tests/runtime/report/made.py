@@ -63,8 +63,8 @@ def of(
 ) -> Iterator[Decision]:
     """Decisions of one enrollment: (day, kind, step, reason, detail); the last three may be missing."""
     for moment in moments:
-        at, kind = moment[:2]
-        step, reason, detail = (*moment[2:], *("", "", None)[len(moment) - 2 :])
+        missing: list[Any] = ["", "", None]
+        at, kind, step, reason, detail = [*moment, *missing[len(moment) - 2 :]]
         at_ms = start_ms + round(at * DAY_MS)
         yield Decision(kind, contact, at_ms, name, 1, f"{contact}/{name}/{key}", step, reason, detail)
 
