@@ -144,6 +144,10 @@ def _next(out: Console, topology: Topology, place: Path, keep: Path, contact: st
             f"trayecto contact show {contact} --state {kept}/state -t {shop}",
             "its row: scores, consents, waits",
         ),
+        (
+            f"trayecto report --out {kept}/out -t {shop} --html {kept}/report.html",
+            "what the programs brought, as a page with plots",
+        ),
         (f"trayecto preview {shop} --program {program}", "a program's path, before anybody walks it"),
         (f"trayecto test {shop}", "the scenarios of all programs, in virtual time"),
         ("trayecto init shop", "a topology of your own"),

@@ -96,7 +96,7 @@ def _programs(report: Report) -> RenderableType:
             row.goals if row.rate is not None else NOTHING,
             percent(row.rate),
             _range(row.rate_low, row.rate_high),
-            duration(row.median_s),
+            duration(row.median_s).replace("\N{NO-BREAK SPACE}", " "),
         )
         for row in report.programs
     ]

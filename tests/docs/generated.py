@@ -8,6 +8,7 @@ A part stands between `<!-- NAME:start -->` and `<!-- NAME:end -->`; a test comp
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,8 @@ from processor.runtime.faust.metrics import SERIES
 from processor.runtime.faust.settings import SETTABLE, documented_settings
 from processor.runtime.kafka import topics as kafka_topics
 from processor.runtime.kafka.settings import SETTINGS
+from processor.runtime.report.export import columns
+from processor.runtime.report.model import TABLES, Report
 from tests.docs.pages import DOCS, page_files, write
 
 __all__ = ["IMAGES", "LIMITS", "PARTS", "image", "replaced"]
@@ -158,9 +161,31 @@ def worker_settings_table() -> str:
     return "\n".join(["| setting | default | what and why |", "| --- | ---: | --- |", *rows])
 
 
+def report_tables() -> str:
+    """The heading of a report, and the columns of each of its tables."""
+    parts = [_table_of("The heading", "", Report)]
+    parts += [_table_of(f"`{name}`", inspect.getdoc(row) or "", row) for name, row in TABLES.items()]
+    return "\n\n".join(parts)
+
+
+def _table_of(title: str, about: str, row: type) -> str:
+    rows: list[tuple[list[str], str, str]] = []
+    for column in columns(row):
+        if column.doc:
+            rows.append(([column.name], column.kind, column.doc))
+        else:
+            rows[-1][0].append(column.name)
+    if row is Report:
+        rows.insert(0, (["report"], "integer", "the version of this shape"))
+    lines = [f"| {', '.join(f'`{name}`' for name in names)} | {kind} | {doc} |" for names, kind, doc in rows]
+    about = f"\n\n{about}" if about else ""
+    return "\n".join([f"**{title}**{about}\n", "| column | is | what |", "| --- | --- | --- |", *lines])
+
+
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("guide/expressions.md", "functions"): functions_table,
     ("guide/explain.md", "decisions"): decisions_table,
+    ("guide/reports.md", "report"): report_tables,
     ("guide/running.md", "refusals"): refusals_table,
     ("guide/topics.md", "refusals"): wire_refusals_table,
     ("guide/topics.md", "settings"): settings_table,

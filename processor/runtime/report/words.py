@@ -48,6 +48,8 @@ _EVERY: Final = {
 }
 _TEN: Final = 10
 _HUNDRED: Final = 100
+_PENNY: Final = 0.01
+_LEAST: Final = 0.0001
 _MILLION: Final = 1_000_000
 
 
@@ -80,7 +82,7 @@ def interval_points(low: float | None, high: float | None) -> str:
 
 
 def money(value: float | None, currency: str = "") -> str:
-    """12345.6 as 12,346 GBP: pence up to a hundred, none above, in millions from a million on."""
+    """12345.6 as 12,346 GBP: pence up to a hundred, none above, millions as such; of a penny two digits."""
     if value is None or math.isnan(value):
         return NOTHING
     size = abs(value)
@@ -88,6 +90,8 @@ def money(value: float | None, currency: str = "") -> str:
         text = f"{value / _MILLION:,.2f}M"
     elif size >= _HUNDRED:
         text = f"{value:,.0f}"
+    elif 0 < size < _PENNY:
+        text = f"{value:.2g}" if size >= _LEAST else "0.00"
     else:
         text = f"{value:,.2f}"
     return f"{text} {currency}".replace("-", _MINUS).rstrip()
