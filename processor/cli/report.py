@@ -25,41 +25,48 @@ EXAMPLES = (
 )
 
 
+_Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="The folder of a run's output files; goes before --broker. Default: out.",
+        envvar="TRAYECTO_OUT",
+    ),
+]
+_From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="TIME", help="Only enrollments that began then or later, and sends."),
+]
+_To = Annotated[
+    str | None, typer.Option("--to", metavar="TIME", help="How things stood just before this time.")
+]
+_Programs = Annotated[
+    list[str] | None,
+    typer.Option("--program", "-p", metavar="NAME", help="Only this program; again for more."),
+]
+_Html = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", help="Write a page with plots, in one file, to show."),
+]
+_Parquet = Annotated[
+    Path | None, typer.Option("--parquet", metavar="DIR", help="Write a Parquet file for each table.")
+]
+
+
 def report(
     topology: TopologyOption = Path(),
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="DIR",
-            help="The folder of a run's output files; goes before --broker. Default: out.",
-            envvar="TRAYECTO_OUT",
-        ),
-    ] = None,
+    out: _Out = None,
     broker: Broker = None,
     registry: Registry = None,
     security: Security = None,
     user: User = None,
     ca_file: CaFile = None,
-    begin: Annotated[
-        str | None,
-        typer.Option("--from", metavar="TIME", help="Only enrollments that began then or later, and sends."),
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", metavar="TIME", help="How things stood just before this time.")
-    ] = None,
-    program: Annotated[
-        list[str] | None,
-        typer.Option("--program", "-p", metavar="NAME", help="Only this program; again for more."),
-    ] = None,
-    html: Annotated[
-        Path | None,
-        typer.Option("--html", metavar="FILE", help="Write a page with plots, in one file, to show."),
-    ] = None,
-    parquet: Annotated[
-        Path | None,
-        typer.Option("--parquet", metavar="DIR", help="Write a Parquet file for each table."),
-    ] = None,
+    begin: _From = None,
+    end: _To = None,
+    program: _Programs = None,
+    html: _Html = None,
+    parquet: _Parquet = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Say what programs did, and what they brought.
@@ -70,40 +77,35 @@ def report(
     Read from the decisions in a run's output folder, or from their topic.
     With --program, or where there is one program, it is told step by step.
     """
-    from processor.cli.options import instant, load
-    from processor.cli.output import console, json_out
-    from processor.cli.report_tables import report_tables
-    from processor.core.turn import NEVER_MS
-    from processor.runtime.report import Accumulator
-    from processor.runtime.report.export import to_json, write_parquet
+    from processor.cli.options import load
 
     made = load(topology).topology
-    from_ms = instant(begin, made.timezone) or 0
-    to_ms = instant(end, made.timezone)
-    if to_ms is not None and to_ms <= from_ms:
-        raise CommandError("--to is not after --from", "give a later time for --to")
-    found = Accumulator(
-        made.timezone,
-        from_ms=from_ms,
-        to_ms=NEVER_MS if to_ms is None else to_ms,
-        programs=_known(made, program),
-    )
+    found = _accumulator(made, begin, end, program)
     if out is None and broker is not None:
         shown = _from_topic(found, made, connection(broker, registry, security, user, ca_file))
     else:
         shown = _from_folder(found, made, out or Path("out"))
-    if html is not None:
-        _write_page(shown, html)
-    if parquet is not None:
-        write_parquet(shown, parquet)
-        _wrote(parquet)
-    if output is Output.JSON:
-        json_out(to_json(shown))
-    else:
-        screen = console()
-        for part in report_tables(shown, steps=bool(program) or len(shown.programs) == 1):
-            screen.print(part)
-    _warn(shown)
+    _write(shown, html, parquet)
+    _show(shown, output, steps=bool(program) or len(shown.programs) == 1)
+
+
+def _accumulator(
+    topology: Topology, begin: str | None, end: str | None, programs: list[str] | None
+) -> Accumulator:
+    from processor.cli.options import instant
+    from processor.core.turn import NEVER_MS
+    from processor.runtime.report import Accumulator
+
+    from_ms = instant(begin, topology.timezone) or 0
+    to_ms = instant(end, topology.timezone)
+    if to_ms is not None and to_ms <= from_ms:
+        raise CommandError("--to is not after --from", "give a later time for --to")
+    return Accumulator(
+        topology.timezone,
+        from_ms=from_ms,
+        to_ms=NEVER_MS if to_ms is None else to_ms,
+        programs=_known(topology, programs),
+    )
 
 
 def _known(topology: Topology, names: list[str] | None) -> list[str] | None:
@@ -157,23 +159,40 @@ def _from_topic(found: Accumulator, topology: Topology, settings: KafkaSettings)
     return build(found, topology, unreadable)
 
 
-def _write_page(shown: Report, path: Path) -> None:
-    from processor.runtime.report.page import page
+def _write(shown: Report, html: Path | None, parquet: Path | None) -> None:
+    """Write what was asked for beside what is shown."""
+    if html is not None:
+        from processor.runtime.report.page import page
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(shown), encoding="utf-8")
-    _wrote(path)
+        html.parent.mkdir(parents=True, exist_ok=True)
+        html.write_text(page(shown), encoding="utf-8")
+        _wrote(html)
+    if parquet is not None:
+        from processor.runtime.report.export import write_parquet
+
+        write_parquet(shown, parquet)
+        _wrote(parquet)
+
+
+def _show(shown: Report, output: Output, *, steps: bool) -> None:
+    from processor.cli.output import console, errors, json_out
+
+    if output is Output.JSON:
+        from processor.runtime.report.export import to_json
+
+        json_out(to_json(shown))
+    else:
+        from processor.cli.report_tables import report_tables
+
+        screen = console()
+        for part in report_tables(shown, steps=steps):
+            screen.print(part)
+    if shown.unreadable:
+        message = f"warning: {shown.unreadable:,} records are no decisions and were passed over"
+        errors().print(message, style="yellow", markup=False, soft_wrap=True)
 
 
 def _wrote(path: Path) -> None:
     from processor.cli.output import errors
 
     errors().print(f"wrote {path}", style="green", markup=False, soft_wrap=True)
-
-
-def _warn(shown: Report) -> None:
-    from processor.cli.output import errors
-
-    if shown.unreadable:
-        message = f"warning: {shown.unreadable:,} records are no decisions and were passed over"
-        errors().print(message, style="yellow", markup=False, soft_wrap=True)

@@ -158,16 +158,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Goal:
-    """One of ``events`` that passes ``when``, or a ``condition``, within ``within_ms`` of entry.
-
-    ``value`` says what reaching it is worth, in the topology's currency.
-    """
+    """One of ``events`` that passes ``when``, or a ``condition``, within ``within_ms`` of entry."""
 
     events: tuple[str, ...]
     when: Fn | None
     condition: Fn | None
     within_ms: int
-    value: Fn | None = None
+    value: Fn | None = None  # what reaching it is worth, in the topology's currency
 
 
 @dataclass(frozen=True)
@@ -267,17 +264,14 @@ class Purpose:
 
 @dataclass(frozen=True)
 class Channel:
-    """``expires_ms``: how long after its decision a command may still be carried out.
-
-    ``cost`` is what one command costs, in the topology's currency.
-    """
+    """``expires_ms``: how long after its decision a command may still be carried out."""
 
     name: str
     kind: str
     expires_ms: int
     address: str = ""  # the profile attribute that must be there for a send ("" for none)
     templates: tuple[str, ...] = ()
-    cost: float = 0.0
+    cost: float = 0.0  # of one command, in the topology's currency
 
 
 @dataclass(frozen=True)

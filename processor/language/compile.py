@@ -221,12 +221,9 @@ def _compile(
     models = scores(form, compiler, rules)
     ordered = segments(form, compiler)
     made_channels = channels(form)
-    programs: dict[str, Program] = {}
-    sources: dict[str, ProgramSource] = {}
-    for file, given in forms.items():
-        made, source = program(given, file, compiler, made_channels, timezone)
-        programs[made.name] = made
-        sources[made.name] = source
+    pairs = [program(given, file, compiler, made_channels, timezone) for file, given in forms.items()]
+    programs = {made.name: made for made, _ in pairs}
+    sources = {made.name: source for made, source in pairs}
     parts = Parts(
         event_types=known.events,
         declared=known.declared,

@@ -4,9 +4,9 @@ Decisions come in the order of their log within a contact, and in any order betw
 may be read one after the other. An enrollment may be met before it began (it moved to another partition with
 a merged contact), so nothing is judged before the end.
 
-Memory is bounded by enrollments and contacts, about 250 bytes for each enrollment and 150 for each contact,
-and not by decisions: an enrollment is a row of columns, and whatever repeats (which steps it saw, what it was
-sent, which variants it got) is the number of a state that all enrollments share.
+Memory is bounded by enrollments and contacts, about 300 bytes for each enrollment and 200 for each contact, and
+not by decisions: an enrollment is a row of columns, and whatever repeats (which steps it saw, what it was sent,
+which variants it got) is the number of a state that all enrollments share.
 """
 
 from __future__ import annotations
@@ -77,14 +77,14 @@ class Columns:
     def __init__(self) -> None:
         self.flags = array("B")
         self.program = array("H")
-        self.contact = array("L")
+        self.contact = array("I")
         self.began_ms = array("q")
         self.ended_ms = array("q")
         self.value = array("d")  # NaN: the goal has none
         self.reason: list[str] = []  # of the exit
         self.steps: list[int] = []  # mask: OUTCOMES bits for each step, by its number in the program
-        self.sent = array("L")  # state of Accumulator.sent
-        self.variants = array("L")  # state of Accumulator.variants
+        self.sent = array("I")  # state of Accumulator.sent
+        self.variants = array("I")  # state of Accumulator.variants
 
     def __len__(self) -> int:
         return len(self.flags)
@@ -143,7 +143,7 @@ class Accumulator:
         self.contacts_by_slot: Counter[int] = Counter()
         self._only = None if programs is None else frozenset(programs)
         self._contacts: dict[str, int] = {}
-        self._grade_of = array("L")
+        self._grade_of = array("I")
         self._enrollments: dict[str, int] = {}
         self._masks: dict[int, int] = {}
         self._takes: Mapping[str, Callable[[Decision, int, int], None]] = {
