@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from processor.core.model import Program, ScoreRule, Topology
+from processor.core.model import ScoreRule, Topology
 from processor.core.schema import Check, compile_checks
 from processor.core.time import is_zone, zone
 from processor.language.expressions import Compiler

@@ -4,9 +4,9 @@ Decisions come in the order of their log within a contact, and in any order betw
 may be read one after the other. An enrollment may be met before it began (it moved to another partition with
 a merged contact), so nothing is judged before the end.
 
-Memory is bounded by enrollments and contacts, about 300 bytes for each enrollment and 200 for each contact, and
-not by decisions: an enrollment is a row of columns, and whatever repeats (which steps it saw, what it was sent,
-which variants it got) is the number of a state that all enrollments share.
+Memory is bounded by enrollments and contacts, about 300 bytes for each enrollment and 200 for each contact,
+and not by decisions: an enrollment is a row of columns, and whatever repeats (which steps it saw, what it was
+sent, which variants it got) is the number of a state that all enrollments share.
 """
 
 from __future__ import annotations
