@@ -345,8 +345,10 @@ def test_the_second_order_comes_as_soon_as_the_orders_say(report: Report, replay
 
 def test_recorded_people_do_not_react_to_a_replay(report: Report) -> None:
     # What was sent here was sent to nobody: no holdout and no variant can make a difference.
-    assert {one.verdict for one in report.holdouts} == {"no_difference"}
-    assert {one.verdict for one in report.variants} == {"base", "no_difference"}
+    # (Who is held out hangs on the ids; at 0.005 chance alone reddens one of two hundred ways to draw them.)
+    assert len(report.holdouts) >= 4
+    assert all(one.p > 0.005 for one in report.holdouts)
+    assert all(one.p is None or one.p > 0.005 for one in report.variants)
 
 
 def test_costs_are_those_of_the_channels(report: Report, replayed: Replayed, demo: Loaded) -> None:
