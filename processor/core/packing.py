@@ -33,7 +33,7 @@ __all__ = [
     "put_time",
 ]
 
-NAMES_MAX: Final = 100_000  # kept at a time; a topology has hundreds
+_NAMES_KEPT: Final = 100_000  # kept at a time; a topology has hundreds
 SECTION_LENGTH_BYTES: Final = 3
 _SECTION_BYTES_MAX: Final = 1 << 24
 _WIDTH: Final = 8  # of an instant
@@ -100,7 +100,7 @@ def name_of(text: str) -> Name:
     """The name for a text, kept for the next time."""
     name = _NAME_OF.get(text)
     if name is None:
-        if len(_NAME_OF) >= NAMES_MAX:
+        if len(_NAME_OF) >= _NAMES_KEPT:
             _NAME_OF.clear()
         name = _NAME_OF[text] = Name(text)
     return name

@@ -18,7 +18,7 @@ from typing import Any
 from processor.codec import events as codec
 from processor.codec import outputs, registry
 from processor.codec.wire import WIRE_REASONS
-from processor.core import enrollments, entries, identity, machine, rows, shared, topics
+from processor.core import enrollments, entries, identity, limits, machine, shared, topics
 from processor.core.expressions.functions import FUNCTIONS, signature
 from processor.core.lifecycle import DECISIONS
 from processor.language import compile as loading
@@ -42,24 +42,24 @@ _parse: Any = importlib.import_module(
 # (module, constant, what it bounds, what happens beyond it)
 LIMITS: tuple[tuple[Any, str, str, str], ...] = (
     (
-        rows,
+        limits,
         "ENROLLMENTS_MAX",
         "enrollments of a contact at a time",
         "the entry is refused: `too_many_enrollments`",
     ),
     (
-        rows,
+        limits,
         "SERIES_TIMES_MAX",
         "occurrences kept of one history",
         "the oldest falls out of windows; totals go on",
     ),
-    (rows, "ATTRIBUTES_MAX", "attributes of a profile", "further ones are not kept: `profile_full`"),
-    (rows, "CONSENTS_MAX", "answers about consent", "further ones are not kept: `consents_full`"),
-    (rows, "LISTS_MAX", "lists a contact is on", "further ones are not joined: `lists_full`"),
-    (rows, "PAST_KEYS_MAX", "keys remembered of a program", "the oldest is forgotten, and may enter again"),
-    (rows, "SENT_MAX", "sends remembered for caps", "the oldest falls out of the caps"),
+    (limits, "ATTRIBUTES_MAX", "attributes of a profile", "further ones are not kept: `profile_full`"),
+    (limits, "CONSENTS_MAX", "answers about consent", "further ones are not kept: `consents_full`"),
+    (limits, "LISTS_MAX", "lists a contact is on", "further ones are not joined: `lists_full`"),
+    (limits, "PAST_KEYS_MAX", "keys remembered of a program", "the one used longest ago is forgotten, and may enter again"),
+    (limits, "SENT_MAX", "sends remembered for caps", "the oldest falls out of the caps"),
     (
-        rows,
+        limits,
         "RECENT_MAX",
         "event ids remembered for de-duplication",
         "an older event that comes again counts again",
