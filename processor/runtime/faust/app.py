@@ -124,7 +124,7 @@ def make_app(
 ) -> WorkerApp:
     """Make the app of one worker.
 
-    ``prepare`` is called, in a thread, before an engine is made, and again while it raises RegistryUnavailable.
+    ``prepare`` is called in a thread before an engine is made, again while it raises RegistryUnavailable.
     """
     app = WorkerApp(
         settings,
