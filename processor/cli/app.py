@@ -172,6 +172,7 @@ def _register() -> None:
         init,
         lint,
         new,
+        partition,
         preview,
         publish,
         report,
@@ -206,6 +207,7 @@ def _register() -> None:
     app.add_typer(contact.group(), name="contact", rich_help_panel=work)
     app.add_typer(topics.group(), name="topics", rich_help_panel=kafka)
     app.add_typer(dlq.group(), name="dlq", rich_help_panel=kafka)
+    app.add_typer(partition.group(), name="partition", rich_help_panel=kafka)
     app.add_typer(dev.group(), name="dev", rich_help_panel=work)
 
 

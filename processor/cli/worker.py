@@ -145,7 +145,9 @@ def worker(
     configure(log_level.value, "" if log_format is LogFormat.AUTO else log_format.value)
     with kafka_explained(), _worker_explained():
         try:
-            one = Worker(made, kafka, state, name, start=start.value, own_time=own_time, **others)
+            one = Worker(
+                made, kafka, state, name, start=start.value, own_time=own_time, folder=str(topology), **others
+            )
         except ValueError as error:
             raise CommandError(str(error), "docs/guide/worker.md has the rules", USAGE) from None
         serve(one, leave=leave, host=metrics_host, port=metrics_port, port_file=metrics_port_file)

@@ -73,6 +73,11 @@ class Clock(msgspec.Struct, frozen=True, gc=False):
     ``positions``: source topic -> offset of the next record. ``popped_ms`` and ``popped_contact``: the last
     timer taken from the index, 0 and "" for none. ``sweep``: the number of the sweep under way, 0 for none,
     and ``sweep_cursor`` the last contact it visited.
+
+    ``resumed_from``, where it is not None, says that no record was read for this: an operator's command
+    moved the partition on, whose position was not in the log any more. It holds the positions before (topic
+    -> offset, without one where none was known); ``resumed_ms``, ``resumed_by`` and ``resumed_because`` say
+    when, who and why.
     """
 
     positions: dict[str, int]
@@ -81,6 +86,10 @@ class Clock(msgspec.Struct, frozen=True, gc=False):
     popped_contact: str = ""
     sweep: int = 0
     sweep_cursor: str = ""
+    resumed_from: dict[str, int] | None = None
+    resumed_ms: int = 0
+    resumed_by: str = ""
+    resumed_because: str = ""
 
 
 def event_record(event: Event) -> dict[str, Any]:
@@ -117,6 +126,10 @@ def clock_record(clock: Clock) -> dict[str, Any]:
         "popped_contact": clock.popped_contact or None,
         "sweep": clock.sweep or None,
         "sweep_cursor": clock.sweep_cursor or None,
+        "resumed_from": None if clock.resumed_from is None else dict(sorted(clock.resumed_from.items())),
+        "resumed_at": clock.resumed_ms or None,
+        "resumed_by": clock.resumed_by or None,
+        "resumed_because": clock.resumed_because or None,
     }
 
 
@@ -125,6 +138,7 @@ def clock_line(clock: Clock) -> bytes:
     made = clock_record(clock)
     made["watermark"] = format_time(clock.watermark_ms)
     made["popped_at"] = format_time(clock.popped_ms) if clock.popped_ms else None
+    made["resumed_at"] = format_time(clock.resumed_ms) if clock.resumed_ms else None
     return _encode(made)
 
 
@@ -257,7 +271,7 @@ class Decoder(Asking):
         try:
             record = json.loads(value)
             for name in self._times:
-                if record[name] is not None:
+                if record.get(name) is not None:
                     record[name] = parse_time(record[name])
             return self._made(record)
         except (ValueError, TypeError, KeyError, RecursionError):
@@ -324,6 +338,10 @@ def _clock(r: dict[str, Any]) -> Clock:
         r["popped_contact"] or "",
         r["sweep"] or 0,
         r["sweep_cursor"] or "",
+        r.get("resumed_from"),  # lines of the first version lack them
+        r.get("resumed_at") or 0,
+        r.get("resumed_by") or "",
+        r.get("resumed_because") or "",
     )
 
 

@@ -75,10 +75,13 @@ class Driver:
             :meth:`take`, for the shell to put into the log.
         checkpoint: called to commit, between two inputs, when ``rows_held_max`` rows are held.
         rows_held_max: None: no bound.
+        seal: called with the outputs of each input, in their order, before anything of it is kept. Where it
+            raises (one cannot be written, or is too large) the input fails like any that the core cannot
+            take: its row and the shared row are as before.
         cache_bytes: what committed rows may take in memory, if all partitions were driven here.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a shell names them all
         self,
         topology: Topology,
         store: Store,
@@ -88,6 +91,7 @@ class Driver:
         checkpoint: Callable[[], None] | None = None,
         rows_held_max: int | None = None,
         cache_bytes: int = CACHE_BYTES,
+        seal: Callable[[Sequence[Output]], None] | None = None,
     ) -> None:
         numbers = range(partitions) if owned is None else owned
         self.topology = topology
@@ -98,6 +102,7 @@ class Driver:
         self._homes = {partition.number: partition for partition in self.partitions}
         self._outgoing: list[tuple[int, Message]] = []
         self._checkpoint = checkpoint
+        self._seal = seal
         self._rows_held_max = rows_held_max
         self._queue: deque[tuple[Partition, Message]] = deque()
         self._commands: list[Command] = []
@@ -232,6 +237,8 @@ class Driver:
             data = row.encode()
             if len(data) > ROW_BYTES_MAX:
                 raise RowTooLargeError  # noqa: TRY301 - as whatever else the core cannot take
+            if outputs and self._seal is not None:
+                self._seal(outputs)
         except Exception as error:  # noqa: BLE001 - whatever it is, one input must not stop the log
             self._undo(partition, held, item, error)
             return
@@ -275,6 +282,8 @@ class Driver:
                 continue
             try:
                 outputs = advance_shared(partition.shared, message)
+                if self._seal is not None:
+                    self._seal(outputs)
             except Exception as error:  # noqa: BLE001 - as above
                 partition.shared = Shared.decode(partition.shared_data)
                 self._failures.append(Failure(message, _reason(error)))
@@ -303,7 +312,10 @@ class Driver:
             if row.due_ms:
                 heapq.heappush(partition.heap, (row.due_ms, item.contact_id))
                 self._next_ms = min(self._next_ms, row.due_ms)
-            self._decisions.append(Decision("quarantined", item.contact_id, at_ms, reason=reason))
+            decision = Decision("quarantined", item.contact_id, at_ms, reason=reason)
+            if self._seal is not None:
+                self._seal([decision])
+            self._decisions.append(decision)
         elif held.data is None:
             del partition.rows[item.contact_id]
 

@@ -68,7 +68,11 @@ def letter_of_internal(failure: Failure) -> DeadLetter:
     """A timer, a sweep or a message between contacts; it stands in no file, and its raw form is ours."""
     what = "message between contacts" if isinstance(failure.item, Message) else "timer"
     message = f"a {what}: {_FAULT.format(failure.reason)}"
-    return DeadLetter("failed", message, "", 0, msgspec.json.encode(failure.item))
+    try:
+        raw = msgspec.json.encode(failure.item)
+    except (TypeError, ValueError, OverflowError):  # that it cannot be written may be why it failed
+        raw = b""
+    return DeadLetter("failed", message, "", 0, raw)
 
 
 def _raw_bytes(raw: Raw) -> bytes:

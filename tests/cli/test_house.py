@@ -40,6 +40,8 @@ PROMISED = (
     "dlq list",
     "dlq show",
     "dlq replay",
+    "partition list",
+    "partition resume",
 )
 
 

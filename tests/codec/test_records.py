@@ -199,4 +199,8 @@ def test_lines_are_those_of_files():
         "popped_contact": "c-42",
         "sweep": None,
         "sweep_cursor": None,
+        "resumed_from": None,
+        "resumed_at": None,
+        "resumed_by": None,
+        "resumed_because": None,
     }

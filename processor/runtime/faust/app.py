@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import faust
@@ -35,10 +35,16 @@ _LOCK = "worker.lock"
 class WorkerApp(faust.App):
     """A Faust app whose partitions are owned by lanes."""
 
-    def __init__(self, settings: WorkerSettings, factory: EngineFactory, **options: Any) -> None:
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        factory: EngineFactory,
+        prepare: Callable[[], None] | None = None,
+        **options: Any,
+    ) -> None:
         self.settings = settings
         self.states = States(settings)
-        self.lanes = Lanes(self, settings, self.states, factory)
+        self.lanes = Lanes(self, settings, self.states, factory, prepare)
         self.leave_when_stopped = False
         self.failure: BaseException | None = None  # the first, which the others come from
         self._lock = -1
@@ -113,11 +119,17 @@ def credentials(login: Mapping[str, Any]) -> Any:
     )
 
 
-def make_app(settings: WorkerSettings, factory: EngineFactory) -> WorkerApp:
-    """Make the app of one worker."""
+def make_app(
+    settings: WorkerSettings, factory: EngineFactory, prepare: Callable[[], None] | None = None
+) -> WorkerApp:
+    """Make the app of one worker.
+
+    ``prepare`` is called in a thread before an engine is made, again while it raises RegistryUnavailable.
+    """
     app = WorkerApp(
         settings,
         factory,
+        prepare,
         broker=[URL(f"kafka://{broker}") for broker in settings.brokers],
         broker_credentials=credentials(settings.login),
         store="memory://",  # the table opens none: see StateTable

@@ -19,9 +19,11 @@ from processor.codec.murmur2 import partition_of
 from processor.codec.outputs import DeadLetter
 from processor.codec.records import Clock, Decoder, Encoder
 from processor.codec.registry import SchemaSource
-from processor.codec.wire import EventDecoder
+from processor.codec.wire import EventDecoder, SchemaNeeded
 from processor.core.events import Event, Message
 from processor.core.model import Topology
+from processor.core.outputs import Command
+from processor.core.outputs import Decision as Decided
 from processor.core.topics import TopicNames
 from processor.runtime.driver import Driver, Failure, Taken
 from processor.runtime.faust.engine import (
@@ -38,7 +40,11 @@ from processor.store import RocksStore
 from processor.store.base import Changes
 from processor.store.changelog import encode_mark
 
-__all__ = ["ROWS_HELD_MAX", "Deciding", "Decision", "Deployed", "Tally"]
+__all__ = ["OUTPUT_BYTES_MAX", "ROWS_HELD_MAX", "Deciding", "Decision", "Deployed", "Tally"]
+
+# Of one command, decision or message: above the row that a merge sends (1 MiB and what is around it), and
+# below what any topic takes (4 MiB). An input that would give a larger one is a dead letter.
+OUTPUT_BYTES_MAX: Final = 2 << 20
 
 ROWS_HELD_MAX: Final = 4_000  # of one work: a chunk's records and as many timers that they passed
 
@@ -56,7 +62,11 @@ class _Elsewhere:
         self.key = key
 
 
-_Item = Event | Message | Refusal | _Elsewhere
+_Item = Event | Message | Refusal | _Elsewhere | SchemaNeeded
+
+
+class OutputTooLargeError(Exception):
+    """An input would give an output larger than OUTPUT_BYTES_MAX: it is not applied."""
 
 
 class Deployed:
@@ -67,6 +77,7 @@ class Deployed:
     ) -> None:
         self.topology = topology
         self.names = names
+        self.fetch = source.fetch
         self.events = EventDecoder(source)
         self.messages = Decoder("message", source)
         self.encoders = encoders
@@ -156,10 +167,18 @@ class Deciding:
         self._now_ms = now_ms
         self._positions = decode_positions(store.position())
         self._driver = Driver(
-            deployed.topology, store, partitions, owned=(number,), rows_held_max=ROWS_HELD_MAX
+            deployed.topology,
+            store,
+            partitions,
+            owned=(number,),
+            rows_held_max=ROWS_HELD_MAX,
+            seal=self._seal,
         )
         self._partition = self._driver.partitions[0]
         self._outputs: list[Output] = []  # dead letters and forwarded records, in the order of the log
+        self._sealed: list[Output] = []  # commands, decisions and messages, as they came about
+        self._batch: Sequence[SourceRecord] = ()  # what was read ahead of `records`, and what it holds
+        self._items: list[_Item] = []
         self._given: dict[int, SourceRecord] = {}  # what the driver holds, by the identity of the item
 
     @property
@@ -169,10 +188,27 @@ class Deciding:
 
     # --- records
 
+    def lacking(self, batch: Sequence[SourceRecord]) -> bool:
+        """See :class:`processor.runtime.faust.engine.Asks`. What can be read is, once."""
+        if self._batch is not batch:
+            self._batch, self._items = batch, [self._read(record) for record in batch]
+        else:
+            items = zip(batch, self._items, strict=True)
+            self._items = [self._read(r) if type(i) is SchemaNeeded else i for r, i in items]
+        return SchemaNeeded in {type(item) for item in self._items}
+
+    def ask(self) -> None:
+        """See :class:`processor.runtime.faust.engine.Asks`."""
+        for key in dict.fromkeys([item.key for item in self._items if type(item) is SchemaNeeded]):
+            self._deployed.fetch(key)
+
     def records(self, batch: Sequence[SourceRecord]) -> Iterator[Decision]:
         """See :class:`processor.runtime.faust.engine.Engine`."""
         driver, counts = self._driver, self.tally.events
-        items = [self._read(record) for record in batch]
+        if self._batch is not batch:
+            while self.lacking(batch):
+                self.ask()
+        items, self._items, self._batch = self._items, [], ()
         driver.prefetch(_contacts(items))
         for index, (record, item) in enumerate(zip(batch, items, strict=True)):
             watermark_ms = max(driver.watermark_ms, record.timestamp - self._grace_ms)
@@ -214,11 +250,14 @@ class Deciding:
         """What a record holds: an event or message of this partition, or what is to be done instead."""
         deployed = self._deployed
         if record.topic == deployed.names.internal:
-            message: Message | Refusal = deployed.messages.read(record.value)
+            message: Message | Refusal | SchemaNeeded = deployed.messages.decode(record.value)
             if isinstance(message, Message) and self._driver.number_of(message) != self._number:
                 return _NOT_OURS
             return message
-        event = checked(deployed.topology, deployed.events.read(record.value, record.timestamp))
+        found = deployed.events.decode(record.value, record.timestamp)
+        if isinstance(found, SchemaNeeded):
+            return found
+        event = checked(deployed.topology, found)
         if isinstance(event, Refusal):
             return event
         number = partition_of(event.contact_id, self._count)
@@ -255,7 +294,7 @@ class Deciding:
         for failure in taken.failures:
             self._fail(failure)
         self._given.clear()
-        produce = self._produced(taken)
+        produce = self._produced()
         changes = taken.changes[self._number]
         return Decision(self, produce, changes, dict(self._positions), taken)
 
@@ -267,18 +306,39 @@ class Deciding:
         else:
             self._letter("failed", _FAULT.format(failure.reason), record)
 
-    def _produced(self, taken: Taken) -> list[Output]:
+    def _seal(self, outputs: Sequence[Command | Decided | Message]) -> None:
+        """Make records of an input's outputs, or raise, and then none of them is kept.
+
+        Here and not at the end of a work: there it would be too late to leave the input out, and the
+        partition would begin anew with it for ever.
+        """
+        deployed, number = self._deployed, self._number
+        made: list[Output] = []
+        for output in outputs:
+            if type(output) is Decided:
+                value = deployed.encode_decision(output)
+                made.append(Output(deployed.names.decisions, number, output.contact_id.encode(), value))
+            elif type(output) is Command:
+                topic, encode = deployed.commands[output.channel]
+                value = encode(output)
+                made.append(Output(topic, number, output.contact_id.encode(), value))
+            elif type(output) is Message:
+                home = self._driver.number_of(output)
+                if home == number:
+                    continue  # delivered at once, and written nowhere
+                value = deployed.encode_message(output)
+                made.append(Output(deployed.names.internal, home, output.contact_id.encode() or None, value))
+            else:
+                continue
+            if len(value) > OUTPUT_BYTES_MAX:
+                raise OutputTooLargeError
+        self._sealed += made
+
+    def _produced(self) -> list[Output]:
         deployed, number = self._deployed, self._number
         outputs, self._outputs = self._outputs, []
-        for command in taken.commands:
-            topic, encode = deployed.commands[command.channel]
-            outputs.append(Output(topic, number, command.contact_id.encode(), encode(command)))
-        encode, topic = deployed.encode_decision, deployed.names.decisions
-        for decision in taken.decisions:
-            outputs.append(Output(topic, number, decision.contact_id.encode(), encode(decision)))
-        for home, message in taken.messages:
-            key = message.contact_id.encode() or None
-            outputs.append(Output(deployed.names.internal, home, key, deployed.encode_message(message)))
+        outputs += self._sealed
+        self._sealed = []
         shared = self._partition.shared
         clock = Clock(
             dict(sorted(self._positions.items())),

@@ -9,7 +9,7 @@ that its store does not say again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -19,6 +19,7 @@ __all__ = [
     "POSITION_KEY",
     "ROW_PREFIX",
     "SHARED_KEY",
+    "Asks",
     "Engine",
     "EngineFactory",
     "Output",
@@ -104,6 +105,23 @@ class Engine(Protocol):
 
     def idle(self, watermark_ms: int) -> Iterator[Work]:
         """Move the watermark at the log's end; due timers act. May yield nothing; positions do not change."""
+        ...
+
+
+@runtime_checkable
+class Asks(Protocol):
+    """An engine that may have to ask somebody before it can read records, which has no place in its loop."""
+
+    def lacking(self, batch: Sequence[SourceRecord]) -> bool:
+        """Whether :meth:`ask` has to be called before :meth:`Engine.records` is given this batch."""
+        ...
+
+    def ask(self) -> None:
+        """Ask for what was lacking. Waits for a network, so it is called in a thread; nothing else is then.
+
+        Raises:
+            RegistryUnavailable: there was no answer; ask again later.
+        """
         ...
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 __all__ = [
+    "LOST_CODES",
     "FencedError",
     "FencedInstanceError",
     "PagesError",
@@ -10,6 +14,15 @@ __all__ = [
     "StateInUseError",
     "WorkerError",
 ]
+
+
+LOST_CODES: Final[Mapping[str, str]] = {
+    "retention": "the log begins behind the position: records were deleted before they were read",
+    "beyond_end": "the log ends before the position: the topic was made anew, or this is another cluster",
+    "no_position": "the group has read the topic, and the changelog says nothing of it",
+    "refused": "the broker refused a fetch at the position while the partition was being worked on",
+}
+"""Why a position can be lost."""
 
 
 class WorkerError(Exception):
@@ -33,4 +46,12 @@ class PagesError(WorkerError):
 
 
 class PositionLostError(WorkerError):
-    """The position is not in the log any more, or nothing says where to begin: an operator has to decide."""
+    """The position is not in the log any more, or nothing says where to begin: an operator has to decide.
+
+    ``code`` says why, for monitoring: one of :data:`LOST_CODES`.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        assert code in LOST_CODES, code
+        self.code = code
+        super().__init__(message)

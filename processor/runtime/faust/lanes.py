@@ -9,8 +9,12 @@ A lane is one task. In this order it:
    to stop.
 
 Whatever fails in 4, an unknown outcome included, ends in 1 again: engine, buffers and producer are thrown
-away. Only three things end a lane for good: being told to stop, being fenced (the worker then joins the group
-anew), and a position that is not in the log (an operator has to decide).
+away. Two things do not. A schema registry that does not answer is waited for where the lane stands, with what
+it holds: nothing was decided yet. And a position that is not in the log is an operator's to decide: the lane
+stands still until the changelog, which holds the position, has a command of theirs
+(:mod:`processor.runtime.faust.resuming`), and then begins in 1.
+
+Only being told to stop ends a lane for good, and being fenced: the worker then joins the group anew.
 
 A lane is never shared: the next owner of a partition number starts after the task of the one before has
 ended.
@@ -22,78 +26,35 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Iterator, Mapping
-from enum import Enum
-from typing import Final, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
+from typing import Final
 
-import msgspec
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from processor.codec.registry import RegistryUnavailable
+from processor.codec.registry import RegistryUnavailable, SchemaRefused
+from processor.runtime.faust.aside import aside
 from processor.runtime.faust.commit import Committer
-from processor.runtime.faust.engine import Engine, EngineFactory, Work
+from processor.runtime.faust.engine import Asks, Engine, EngineFactory, Work
 from processor.runtime.faust.errors import FencedError, PositionLostError
 from processor.runtime.faust.merge import Chunk, Merger
 from processor.runtime.faust.producers import PartitionProducer
 from processor.runtime.faust.restoring import restored
 from processor.runtime.faust.settings import START_EARLIEST, WorkerSettings
+from processor.runtime.faust.standing import Counts, LaneState, Source
 from processor.runtime.faust.table import States
 from processor.store import StateError
 
-__all__ = ["Counts", "Lane", "LaneState", "Source"]
+__all__ = ["Lane"]
 
 log = logging.getLogger(__name__)
 
 _STALL_S: Final = 1.0  # how long a lane may wait without looking again whether it has to stop
 
-
-class LaneState(Enum):
-    """Where a lane is. Ready is only RUNNING."""
-
-    STARTING = "starting"
-    RUNNING = "running"
-    RETRYING = "retrying"
-    LOST = "position lost"
-    FENCED = "fenced"
-    ENDED = "ended"
-
-
-class Counts(msgspec.Struct):
-    """What a lane has seen since the worker started. Everything skipped or dropped is counted."""
-
-    records: int = 0
-    transactions: int = 0
-    commit_s: float = 0.0  # what they took together
-    restarts: int = 0
-    restored: int = 0
-    skipped: int = 0
-    chunks_stale: int = 0
-    chunks_lost: int = 0
-
-
-class Source(Protocol):
-    """What a lane needs of the consumer."""
-
-    async def bounds(self, tps: list[TP]) -> Mapping[TP, tuple[int, int, int | None]]:
-        """Return (first offset, end, the group's offset) of each partition."""
-        ...
-
-    async def seek(self, offsets: Mapping[TP, int], epoch: int) -> bool:
-        """Move to these offsets and begin to fetch there; False where they are not assigned any more."""
-        ...
-
-    def pause(self, tp: TP) -> None:
-        """Take no more of this partition."""
-        ...
-
-    def resume(self, tp: TP) -> None:
-        """Take of this partition again."""
-        ...
-
-    async def rejoin(self) -> None:
-        """Join the group anew."""
-        ...
+# Of all lanes of a process together: were each to count its own from one, a chunk that was fetched for the
+# lane before could be taken for one of this lane's, as one that leaves a gap.
+_epochs: Final = count(1)
 
 
 class Lane:
@@ -107,16 +68,20 @@ class Lane:
         states: States,
         source: Source,
         counts: Counts,
+        prepare: Callable[[], None] | None = None,
     ) -> None:
         self.partition = partition
         self.state = LaneState.STARTING
         self.reason = ""  # why it is not running, for an operator
+        self.lost_code = ""  # of the position, "" where it is not lost: see LOST_CODES
         self.counts = counts
+        self._prepare = prepare
         self._settings = settings
         self._factory = factory
         self._states = states
         self._source = source
-        self._epoch = 0
+        self._epoch = next(_epochs)
+        self._restored_end: int | None = None  # the changelog's, None once this lane has added to it
         self._merger: Merger | None = None  # None while there is nothing to feed
         self._paused: set[str] = set()
         self._lost: Exception | None = None  # why the lane has to begin anew, or cannot go on
@@ -175,8 +140,9 @@ class Lane:
     def position_failed(self, topic: str) -> None:
         """The broker says that the position in a source topic is not in the log."""
         self._lost = PositionLostError(
+            "refused",
             f"{topic}-{self.partition}: the broker does not have the position any more: records were lost to "
-            "retention, or the topic was made anew"
+            "retention, or the topic was made anew",
         )
         self._wake.set()
 
@@ -193,10 +159,9 @@ class Lane:
                 await self._source.rejoin()
                 return
             except PositionLostError as error:
-                self._now(LaneState.LOST, str(error))
-                log.error("partition %d is stopped: %s", self.partition, error)  # noqa: TRY400 - it says all
-                return
-            except (KafkaError, StateError, TimeoutError, OSError, RegistryUnavailable) as error:
+                await self._until_resumed(error)
+                continue
+            except (KafkaError, StateError, TimeoutError, OSError, SchemaRefused) as error:
                 self._now(LaneState.RETRYING, f"{type(error).__name__}: {error}")
             except Exception as error:
                 # Of the engine, or a bug: the partition starts anew from what is committed, as for any other
@@ -216,12 +181,15 @@ class Lane:
     async def _own(self) -> None:
         """Own the partition once: from fencing to the first error, or the stop."""
         self._now(LaneState.STARTING, "")
-        self._lost = None
+        self._lost, self._restored_end, self.lost_code = None, None, ""
+        if self._prepare is not None:
+            await self._patiently(self._prepare)
         producer = PartitionProducer(self._settings, self.partition)
         try:
             await producer.start()
             state = await restored(self._settings, self._states, self.partition)
             self.counts.restored += state.records
+            self._restored_end = state.offset
             engine = self._factory(self.partition, state.store)
             await self._seek(engine.positions)
             if self._stopping:
@@ -237,7 +205,7 @@ class Lane:
         tps = [TP(topic, self.partition) for topic in self._settings.sources]
         bounds = await self._source.bounds(tps)
         positions = {tp.topic: self._position(tp, restored_positions, bounds[tp]) for tp in tps}
-        self._epoch += 1
+        self._epoch = next(_epochs)
         self._merger = Merger(positions, self._settings.end_age_ms_max)
         self._paused.clear()
         if not await self._source.seek({tp: positions[tp.topic] for tp in tps}, self._epoch):
@@ -250,21 +218,72 @@ class Lane:
         if position is None:
             if committed is not None:
                 raise PositionLostError(
+                    "no_position",
                     f"{tp.topic}-{tp.partition}: the group has read up to {committed}, but the changelog "
-                    "holds no position: was the changelog topic deleted? Put it back, or reset the group to "
-                    "begin anew"
+                    "holds no position: was the changelog topic deleted? Put it back, or go on without rows",
                 )
             return first if self._settings.start == START_EARLIEST else end
         if not first <= position <= end:
             raise PositionLostError(
+                "retention" if position < first else "beyond_end",
                 f"{tp.topic}-{tp.partition}: the position {position} is outside of the log, which holds "
-                f"{first} to {end}: records were lost to retention, or this is another cluster"
+                f"{first} to {end}: records were lost to retention, or this is another cluster",
             )
         return position
+
+    async def _until_resumed(self, error: PositionLostError) -> None:
+        """Stand still until the changelog has grown, which nobody else writes to but an operator's command.
+
+        A change of the log alone does not go on: another cluster's log grows past any position.
+        """
+        self.lost_code = error.code
+        self._now(LaneState.LOST, str(error))
+        log.error("partition %d is stopped: %s. To go on: %s", self.partition, error, self._command())
+        tp = TP(self._settings.changelog, self.partition)
+        end = self._restored_end
+        while True:
+            await asyncio.sleep(self._settings.look_again_s)  # a stop cancels it
+            try:
+                _, found, _ = (await self._source.bounds([tp]))[tp]
+            except (KafkaError, TimeoutError, OSError):
+                continue
+            if end is not None and found > end:
+                break
+            end = found if end is None else end
+        self.counts.resumed += 1
+        log.warning("partition %d begins anew: an operator's command is in the changelog", self.partition)
+
+    def _command(self) -> str:
+        """What an operator has to type."""
+        settings = self._settings
+        return (
+            f"trayecto partition resume --topology {settings.folder} --broker {settings.broker} "
+            f'--partition {self.partition} --from earliest --because "WHY" (or --from latest, or an offset)'
+        )
+
+    async def _patiently(self, ask: Callable[[], None]) -> None:
+        """Have the schema registry asked until it answers. Only this partition waits, where it stands."""
+        before, backoff_s = self.state, self._settings.restart_backoff_ms / 1000
+        while True:
+            try:
+                await aside(ask)
+            except RegistryUnavailable as error:
+                self.counts.unanswered += 1
+                if self.state is not LaneState.WAITING:
+                    self._now(LaneState.WAITING, str(error))
+                    log.warning("partition %d waits: %s", self.partition, error)
+                await asyncio.sleep(backoff_s)  # a stop cancels it
+                backoff_s = min(backoff_s * 2, self._settings.restart_backoff_ms_max / 1000)
+                continue
+            if self.state is LaneState.WAITING:
+                self._now(before, "")
+                log.info("partition %d goes on: the schema registry answers", self.partition)
+            return
 
     async def _work(self, engine: Engine, committer: Committer) -> None:
         merger, settings = self._merger, self._settings
         assert merger is not None
+        asks = engine if isinstance(engine, Asks) else None
         watermark_ms = 0
         while not self._stopping:
             self._check()
@@ -272,6 +291,8 @@ class Lane:
             now_ms = settings.now_ms()
             works: Iterator[Work]
             if batch := merger.take(settings.chunk_records_max, now_ms):
+                while asks is not None and asks.lacking(batch):
+                    await self._patiently(asks.ask)
                 works = engine.records(batch)
             else:
                 end_ms = merger.watermark_ms(now_ms)
@@ -292,6 +313,7 @@ class Lane:
                 await committer.commit(work)
             finally:
                 self._committing = False
+            self._restored_end = None
             self.counts.commit_s += time.perf_counter() - began
             self.counts.transactions += 1
             if self._stopping:

@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from processor.runtime.faust.deciding import Tally
-from processor.runtime.faust.lanes import LaneState
+from processor.runtime.faust.standing import LaneState
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -41,6 +41,9 @@ SERIES: Final[Mapping[str, str]] = {
     "trayecto_chunks_dropped_total": "Chunks thrown away, by why: stale after a seek, or behind a lost one.",
     "trayecto_watermark_timestamp_seconds": "Until when a partition has decided, seconds since 1970 UTC.",
     "trayecto_partition_state": "1 for the state a partition is in.",
+    "trayecto_partition_lost": "1 for a partition that is stopped because its position was lost, and why.",
+    "trayecto_partition_resumed_total": "How often a lost position was mended by an operator's command.",
+    "trayecto_registry_unanswered_total": "Questions to the schema registry that were not answered.",
     "trayecto_ready": "1 while every partition of this worker is being worked on.",
 }
 """Every series by name, with its help."""
@@ -78,6 +81,8 @@ class WorkerCollector(Collector):
         yield _plain("trayecto_partition_restarts_total", sum(c.restarts for c in counts))
         dropped = {"stale": sum(c.chunks_stale for c in counts), "lost": sum(c.chunks_lost for c in counts)}
         yield _counter("trayecto_chunks_dropped_total", ["why"], dropped)
+        yield _plain("trayecto_partition_resumed_total", sum(c.resumed for c in counts))
+        yield _plain("trayecto_registry_unanswered_total", sum(c.unanswered for c in counts))
         states = self._lanes.states()
         marks = _gauge("trayecto_watermark_timestamp_seconds", ["partition"])
         for number in states:
@@ -90,6 +95,10 @@ class WorkerCollector(Collector):
             for each in LaneState:
                 stands.add_metric([str(number), each.value], float(each is state))
         yield stands
+        lost = _gauge("trayecto_partition_lost", ["partition", "reason"])
+        for number, code in self._lanes.lost().items():
+            lost.add_metric([str(number), code], 1.0)
+        yield lost
         ready = _gauge("trayecto_ready", [])
         ready.add_metric([], float(self._lanes.ready))
         yield ready

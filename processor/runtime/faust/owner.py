@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from processor.runtime.faust.lanes import Counts, Lane, LaneState
+from processor.runtime.faust.lanes import Lane
 from processor.runtime.faust.merge import Chunk
+from processor.runtime.faust.standing import Counts, LaneState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from processor.runtime.faust.engine import EngineFactory
     from processor.runtime.faust.settings import WorkerSettings
@@ -56,11 +57,19 @@ class _ConsumerSource:
 class Lanes:
     """The lanes of the partitions that are assigned."""
 
-    def __init__(self, app: Any, settings: WorkerSettings, states: States, factory: EngineFactory) -> None:
+    def __init__(
+        self,
+        app: Any,
+        settings: WorkerSettings,
+        states: States,
+        factory: EngineFactory,
+        prepare: Callable[[], None] | None = None,
+    ) -> None:
         self._app = app
         self._settings = settings
         self._states = states
         self._factory = factory
+        self._prepare = prepare
         self._lanes: dict[int, Lane] = {}
         self._counts: dict[int, Counts] = {}
         self._changing = asyncio.Lock()
@@ -77,7 +86,9 @@ class Lanes:
             for partition in whole:
                 counts = self._counts.setdefault(partition, Counts())
                 source = _ConsumerSource(self._app)
-                lane = Lane(self._settings, partition, self._factory, self._states, source, counts)
+                lane = Lane(
+                    self._settings, partition, self._factory, self._states, source, counts, self._prepare
+                )
                 self._lanes[partition] = lane
                 lane.start(len(whole))
 
@@ -147,6 +158,10 @@ class Lanes:
     def states(self) -> dict[int, tuple[LaneState, str]]:
         """Return for each partition owned where its lane is, and why it is not running."""
         return {number: (lane.state, lane.reason) for number, lane in sorted(self._lanes.items())}
+
+    def lost(self) -> dict[int, str]:
+        """Return for each partition whose position was lost why, one of `LOST_CODES`."""
+        return {number: lane.lost_code for number, lane in sorted(self._lanes.items()) if lane.lost_code}
 
     def counts(self) -> dict[int, Counts]:
         """Return for each partition ever owned what its lanes have counted."""

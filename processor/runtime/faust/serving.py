@@ -98,6 +98,18 @@ class Worker:
         self._own_time = own_time
         self._deployed: Deployed | None = None
 
+    def prepare(self) -> None:
+        """Get ready what partitions share: schemas are registered. Waits for the registry, so call it aside.
+
+        Raises:
+            RegistryUnavailable: there was no answer; try again later.
+            SchemaRefused: the registry does not take a schema of ours.
+        """
+        if self._deployed is None:
+            source = schema_source(self._kafka)
+            made = encoders(source, subjects(self._topology), "avro")
+            self._deployed = Deployed(self._topology, self._names, source, made)
+
     def check_topics(self) -> None:
         """Look whether the topics are there and as they have to be.
 
@@ -116,10 +128,8 @@ class Worker:
 
     def engine(self, number: int, store: RocksStore) -> Deciding:
         """Make the engine of a partition, as :data:`processor.runtime.faust.engine.EngineFactory`."""
-        if self._deployed is None:
-            source = schema_source(self._kafka)
-            made = encoders(source, subjects(self._topology), "avro")
-            self._deployed = Deployed(self._topology, self._names, source, made)
+        self.prepare()
+        assert self._deployed is not None, "it was prepared"
         return Deciding(
             self._deployed,
             number,
@@ -179,14 +189,16 @@ def serve(
     def services(app: WorkerApp) -> Iterable[Service]:
         return () if port is None else (Pages(app.lanes, worker.tallies, host, port, port_file),)
 
-    run_worker(settings, worker.engine, leave=leave, loglevel="", services=services)
+    run_worker(settings, worker.engine, leave=leave, loglevel="", services=services, prepare=worker.prepare)
 
 
 def _from_environment(environ: Mapping[str, str]) -> WorkerApp:
-    topology = load_topology(Path(environ.get("TRAYECTO_TOPOLOGY", "."))).topology
+    folder = Path(environ.get("TRAYECTO_TOPOLOGY", "."))
+    topology = load_topology(folder).topology
     state = Path(environ.get("TRAYECTO_STATE", "state"))
-    worker = Worker(topology, settings_from({}, environ), state, environ.get("TRAYECTO_NAME", ""))
-    return make_app(worker.settings, worker.engine)
+    name = environ.get("TRAYECTO_NAME", "")
+    worker = Worker(topology, settings_from({}, environ), state, name, folder=str(folder))
+    return make_app(worker.settings, worker.engine, worker.prepare)
 
 
 def __getattr__(name: str) -> Any:

@@ -21,6 +21,7 @@ __all__ = [
     "WorkerSettings",
     "documented_settings",
     "read_setting",
+    "transactional_id",
     "wall_clock_ms",
 ]
 
@@ -47,6 +48,7 @@ class WorkerSettings(msgspec.Struct, kw_only=True, frozen=True):
         name: of this worker. It is its static membership: a restart under the same name within
             ``session_timeout_s`` gets the same partitions back without a rebalance.
         login: what aiokafka's clients need beside the broker's address: security protocol, SASL, TLS.
+        folder: of the topology, as the log names it to an operator who has to type a command.
         replication: of the topics that the worker creates itself (the changelog).
         start: where a partition begins that no state and no committed offset speaks of: "earliest" or
             "latest". It is never used where a position is known.
@@ -85,6 +87,9 @@ class WorkerSettings(msgspec.Struct, kw_only=True, frozen=True):
         stop_timeout_s: a stopping worker waits so long for the transactions under way.
         retry_backoff_ms: of the producers. The broker answers back-to-back transactions with retriable errors
             while the one before completes; ten milliseconds hide that cost.
+        look_again_s: how often a partition whose position was lost looks for an operator's command.
+        away_after_s: how long no broker may answer until the worker says that Kafka is away and is not ready.
+            Above what an election of a controller takes.
         restart_backoff_ms, restart_backoff_ms_max: between two starts of a partition after an error, doubled
             each time it fails again.
 
@@ -108,6 +113,7 @@ class WorkerSettings(msgspec.Struct, kw_only=True, frozen=True):
     state: Path
     name: str
     login: Mapping[str, Any] = {}
+    folder: str = "DIR"
     replication: int = 1
     start: str = START_EARLIEST
 
@@ -131,6 +137,8 @@ class WorkerSettings(msgspec.Struct, kw_only=True, frozen=True):
     poll_timeout_s: float = 300.0
     stop_timeout_s: float = 40.0
     retry_backoff_ms: int = 10
+    look_again_s: float = 5.0
+    away_after_s: float = 10.0
     restart_backoff_ms: int = 100
     restart_backoff_ms_max: int = 10_000
 
@@ -183,7 +191,12 @@ class WorkerSettings(msgspec.Struct, kw_only=True, frozen=True):
 
     def transactional_id(self, partition: int) -> str:
         """The id that fences every earlier owner of this partition number."""
-        return f"{self.app}-{partition}"
+        return transactional_id(self.app, partition)
+
+
+def transactional_id(app: str, partition: int) -> str:
+    """Return the transactional id under which a partition of an application is written to."""
+    return f"{app}-{partition}"
 
 
 SETTABLE: Final[Mapping[str, int | float]] = {

@@ -59,13 +59,14 @@ def run_worker(
     leave: bool = False,
     loglevel: str = "WARN",
     services: Callable[[WorkerApp], Iterable[Service]] | None = None,
+    prepare: Callable[[], None] | None = None,
 ) -> None:
     """Run until SIGTERM or SIGINT, in the main thread; a second one ends the process at once.
 
     A stop waits for the transactions under way. The membership is kept, so that a restart under the same name
     within the session time-out gets its partitions back without moving any; with `leave` it is given up at
     once, for a worker that will not come back. ``services`` run beside the app, for as long as it does. With
-    ``loglevel`` "" logging stays as the caller has set it up.
+    ``loglevel`` "" logging stays as the caller has set it up. ``prepare``: see :func:`make_app`.
 
     Raises:
         StateInUseError: another process runs on the state folder.
@@ -75,7 +76,7 @@ def run_worker(
     Service.mundane_level = "debug"  # that each part starts and stops is no news
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    app = make_app(settings, factory)
+    app = make_app(settings, factory, prepare)
     app.leave_when_stopped = leave
     worker = _Process(
         app,

@@ -20,7 +20,7 @@ from processor.runtime.kafka.clients import Trouble, cluster, connect, explain
 from processor.runtime.kafka.errors import KafkaDown, KafkaRefused
 from processor.runtime.kafka.settings import KafkaSettings
 
-__all__ = ["LAST_MAX", "Lines", "Record", "read_all", "read_last", "read_one"]
+__all__ = ["LAST_MAX", "Lines", "Record", "last_of_keys", "log_bounds", "read_all", "read_last", "read_one"]
 
 LAST_MAX: Final = 100_000  # records that `read_last` holds in memory
 
@@ -229,6 +229,47 @@ def read_one(settings: KafkaSettings, topic: str, partition: int, offset: int) -
         return None
     finally:
         reader.close()
+
+
+def log_bounds(settings: KafkaSettings, topics: Iterable[str], partition: int) -> dict[str, tuple[int, int]]:
+    """Return the first offset and the end of one partition of each topic. Raises as `read_all`."""
+    reader = _Reader(settings, topics)
+    try:
+        return {
+            topic: reader.bounds(TopicPartition(topic, number))
+            for topic, number in reader.partitions
+            if number == partition
+        }
+    finally:
+        reader.close()
+
+
+def last_of_keys(
+    settings: KafkaSettings, topic: str, partition: int, keys: Iterable[bytes | None]
+) -> dict[bytes | None, Record]:
+    """Return the last committed record of each of these keys in one partition, where there is one.
+
+    Read from the end, twice as far back each time. Raises as `read_all`.
+    """
+    wanted = set(keys)
+    found: dict[bytes | None, Record] = {}
+    reader = _Reader(settings, [topic])
+    try:
+        reader.partitions = [place for place in reader.partitions if place[1] == partition]
+        low, high = reader.bounds(TopicPartition(topic, partition))
+        back = _BATCH
+        while reader.partitions and found.keys() < wanted:
+            start = max(low, high - back)
+            reader.start([TopicPartition(topic, partition, start)])
+            for record in _until_end(reader, settings, follow=False, stopped=lambda: False):
+                if record.key in wanted:
+                    found[record.key] = record
+            if start == low:
+                break
+            back *= 4
+    finally:
+        reader.close()
+    return found
 
 
 def _until_end(

@@ -15,15 +15,18 @@ import msgspec
 import pytest
 
 from loadtests.workload import events
+from processor.codec.frames import confluent_head
 from processor.codec.murmur2 import partition_of
 from processor.codec.records import Decoder, Encoder, event_line
 from processor.codec.registry import FileSchemas
+from processor.codec.schemas import schema
+from processor.codec.wire import EventDecoder
 from processor.core.events import Event
 from processor.core.time import format_time, parse_time
 from processor.core.topics import TopicNames, topic_names
 from processor.language import load_topology
 from processor.runtime.embedded import RunOptions, run
-from processor.runtime.faust.deciding import Deciding, Deployed
+from processor.runtime.faust.deciding import OUTPUT_BYTES_MAX, Deciding, Deployed
 from processor.runtime.faust.engine import Output
 from processor.runtime.kafka.topics import subjects
 from processor.store import open_rocks
@@ -236,3 +239,96 @@ def test_records_that_are_no_events_or_lie_elsewhere(tmp_path: Path) -> None:
 def test_an_event_reads_as_it_was_written() -> None:
     event = Event("e", "c", "page_viewed", 1_772_357_400_000, {"url": "/"}, b"12345678")
     assert json.loads(event_line(event))["properties"] == {"url": "/"}
+
+
+def decided(folder: Path, published: list[dict[str, Any]], broken: str = "", fault: str = "") -> Any:
+    # The log in batches of 100 and 40 quiet days; commands for `broken` cannot go out.
+    folder.mkdir()
+    live = Live(folder, TEN, 1)
+
+    def breaking(encode: Any) -> Any:
+        def made(command: Any) -> bytes:
+            if command.contact_id != broken:
+                return bytes(encode(command))
+            if fault == "too large":
+                return b"x" * (OUTPUT_BYTES_MAX + 1)
+            return "\ud800".encode()  # half a character, as a text cut in the middle may end
+
+        return made
+
+    for channel, (topic, encode) in live.deployed.commands.items():
+        live.deployed.commands[channel] = (topic, breaking(encode))
+    topic = live.names.events[0]
+    batch = [
+        live.append(
+            topic, 0, one["contact_id"].encode(), msgspec.json.encode(one), parse_time(one["occurred_at"])
+        )
+        for one in published
+    ]
+    for begin in range(0, len(batch), 100):
+        live.feed(batch[begin : begin + 100])
+    live.idle(parse_time(published[-1]["occurred_at"]) + 40 * 86_400_000)
+    return live, live.lines(dict.fromkeys(live.names.commands.values(), "command"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"), [("too large", "OutputTooLargeError"), ("cannot be written", "UnicodeEncodeError")]
+)
+def test_an_output_that_cannot_go_out_fails_its_input_and_stops_nothing(
+    tmp_path: Path, fault: str, said: str
+) -> None:
+    published = list(events(800, 60))
+    _, good = decided(tmp_path / "good", published)
+    broken = next(iter(good)).rpartition("/")[2]
+    live, bad = decided(tmp_path / "bad", published, broken, fault)
+    assert bad == {key: found for key, found in good.items() if not key.endswith("/" + broken)}
+    decoder = Decoder("dead-letter", FileSchemas())
+    letters = [decoder.decode(record.value) for record in live.logs[live.names.dead_letters, 0]]
+    assert letters
+    assert all(letter.reason == "failed" and said in letter.message for letter in letters)
+    of_events = [json.loads(letter.raw) for letter in letters if letter.topic == live.names.events[0]]
+    assert of_events
+    assert {one["contact_id"] for one in of_events} == {broken}
+    # The row is as if the event had never been: it counts when it comes again and can go out.
+    live.deployed.commands.update(Live(tmp_path / "fresh", TEN, 1).deployed.commands)
+    at_ms = parse_time(published[-1]["occurred_at"]) + 41 * 86_400_000
+    again = of_events[-1] | {"occurred_at": format_time(at_ms)}
+    live.feed([live.append(live.names.events[0], 0, broken.encode(), msgspec.json.encode(again), at_ms)])
+    kinds = live.lines({live.names.decisions: "decision"})[f"{live.names.decisions}/{broken}"]
+    assert "duplicate" not in {one["kind"] for one in kinds}
+
+
+class Slow(FileSchemas):
+    # Knows registry ids once they were fetched.
+    has_ids = True
+
+    def __init__(self) -> None:
+        self.fetched: list[Any] = []
+
+    def peek(self, key: Any) -> Any:
+        return schema("event") if key in self.fetched else None
+
+    def fetch(self, key: Any) -> None:
+        self.fetched.append(key)
+
+
+def test_schemas_of_a_batch_are_asked_for_before_it_is_read_and_once(tmp_path: Path) -> None:
+    live = Live(tmp_path, TEN, 1)
+    source = Slow()
+    live.deployed.events, live.deployed.fetch = EventDecoder(source), source.fetch
+    (event,) = events(1, 1)
+    text = msgspec.json.encode(event["properties"]).decode()
+    at_ms = parse_time(event["occurred_at"])
+    made = Event("e", event["contact_id"], event["type"], at_ms, json.loads(text), b"12345678")
+    values = [Encoder("event", confluent_head(number)).encode(made) for number in (5, 6, 5)]
+    topic = live.names.events[0]
+    batch = [live.append(topic, 0, event["contact_id"].encode(), value, at_ms) for value in values]
+    engine = live.engines[0]
+    assert engine.lacking(batch)
+    assert source.fetched == []  # only `ask` asks: it is called in a thread
+    engine.ask()
+    assert source.fetched == [5, 6]
+    assert not engine.lacking(batch)
+    live.feed(batch)
+    assert sum(engine.tally.events.values()) == 3
+    assert source.fetched == [5, 6]

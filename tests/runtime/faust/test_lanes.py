@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,20 @@ import pytest
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from processor.codec.registry import RegistryUnavailable
 from processor.runtime.faust import WorkerSettings, lanes
 from processor.runtime.faust.commit import STEPS
 from processor.runtime.faust.engine import POSITION_KEY, Output, encode_positions
 from processor.runtime.faust.errors import FencedError
-from processor.runtime.faust.lanes import Counts, Lane, LaneState
+from processor.runtime.faust.lanes import Lane
 from processor.runtime.faust.merge import Chunk
 from processor.runtime.faust.restoring import Restored
+from processor.runtime.faust.standing import Counts, LaneState
 from processor.runtime.faust.table import States
 from tests.runtime.faust.test_merge import Record
 
 TP0 = TP("events", 0)
+CHANGELOG = TP("a-rows-changelog", 0)
 
 
 class Broker:
@@ -153,6 +157,7 @@ class World:
         )
         monkeypatch.setattr(lanes, "PartitionProducer", self.broker.producer)
         monkeypatch.setattr(lanes, "restored", self.broker.restored)
+        self.settings = settings
         self.lane = Lane(settings, 0, self.engine, States(settings), self.broker, Counts())
 
     def engine(self, number: int, store: Any) -> Any:
@@ -224,7 +229,7 @@ async def test_after_any_error_it_begins_anew_from_what_is_committed(world, step
 async def test_what_was_fetched_before_a_seek_is_not_taken(world):
     w = world()
     await w.start()
-    w.offer(0, 2, epoch=w.broker.epoch + 1)
+    w.offer(0, 2, epoch=w.broker.epoch - 1)
     await asyncio.sleep(0.01)
     assert w.broker.committed == []
     assert w.lane.counts.chunks_stale == 1
@@ -258,21 +263,103 @@ async def test_who_is_fenced_joins_anew_and_ends(world):
 
 
 @pytest.mark.parametrize(
-    ("positions", "bounds", "said"),
+    ("positions", "bounds", "said", "code"),
     [
-        ({"events": 7}, (8, 20, 7), "outside of the log"),
-        ({"events": 21}, (8, 20, 7), "outside of the log"),
-        ({}, (0, 20, 7), "holds no position"),
+        ({"events": 7}, (8, 20, 7), "outside of the log", "retention"),
+        ({"events": 21}, (8, 20, 7), "outside of the log", "beyond_end"),
+        ({}, (0, 20, 7), "holds no position", "no_position"),
     ],
 )
-async def test_a_position_that_cannot_be_stops_it(world, positions, bounds, said: str):
+async def test_a_position_that_cannot_be_stops_it(world, positions, bounds, said: str, code: str):
     w = world()
     w.broker.positions, w.broker.bounds_ = positions, {TP0: bounds}
     w.lane.start()
     await w.until(lambda: w.lane.state is LaneState.LOST)
     assert said in w.lane.reason
+    assert w.lane.lost_code == code
     assert w.broker.seeks == []
     await w.lane.stop()
+
+
+async def test_a_lost_position_stands_until_the_changelog_has_a_command(world, caplog):
+    """The log may change as it likes; only the changelog's growth, which is the command, begins anew."""
+    w = world(look_again_s=0.001, folder="shop")
+    w.broker.positions = {"events": 7}
+    w.broker.bounds_ = {TP0: (8, 20, 7), CHANGELOG: (0, 5, None)}
+    w.lane.start()
+    await w.until(lambda: w.lane.state is LaneState.LOST)
+    assert "partition resume --topology shop --broker h:1 --partition 0 --from earliest" in caplog.text
+    w.broker.bounds_ = {TP0: (3, 20, 7), CHANGELOG: (0, 5, None)}
+    await asyncio.sleep(0.02)
+    assert w.lane.state.value == "position lost"
+    assert w.broker.happened.count("fence") == 1
+    w.broker.positions = {"events": 12}  # as the command says, and the changelog with it
+    w.broker.bounds_ = {TP0: (8, 20, 7), CHANGELOG: (0, 7, None)}
+    await w.until(lambda: w.lane.state is LaneState.RUNNING)
+    assert w.broker.seeks == [12]
+    assert (w.lane.counts.resumed, w.lane.lost_code) == (1, "")
+    await w.lane.stop()
+
+
+async def test_a_lane_that_stands_still_stops_at_once(world):
+    w = world(look_again_s=60.0)
+    w.broker.positions, w.broker.bounds_ = {"events": 7}, {TP0: (8, 20, 7)}
+    w.lane.start()
+    await w.until(lambda: w.lane.state is LaneState.LOST)
+    async with asyncio.timeout(1):
+        await w.lane.stop()
+
+
+async def test_a_registry_that_is_silent_holds_up_only_the_lane(world, monkeypatch: pytest.MonkeyPatch):
+    """What was taken is kept, nothing begins anew, and the loop turns while the answer is waited for."""
+    answer, asked, fails = threading.Event(), threading.Event(), [RegistryUnavailable("no answer")]
+
+    def ask(self: Engine) -> None:
+        if fails:
+            raise fails.pop()
+        asked.set()
+        answer.wait(5)
+
+    monkeypatch.setattr(Engine, "ask", ask, raising=False)
+    monkeypatch.setattr(Engine, "lacking", lambda *_: not answer.is_set(), raising=False)
+    w = world()
+    await w.start()
+    w.offer(0, 2)
+    await w.until(lambda: w.lane.state is LaneState.WAITING)
+    await w.until(asked.is_set)  # only a loop that turns comes to the end of this
+    assert w.broker.committed == []
+    assert w.lane.counts.unanswered == 1
+    answer.set()
+    await w.until(lambda: w.broker.committed == [0, 1])
+    assert w.lane.state is LaneState.RUNNING
+    assert (w.lane.counts.restarts, len(w.broker.seeks)) == (0, 1)
+    await w.lane.stop()
+
+
+async def test_a_lane_stops_while_the_registry_hangs(world):
+    answer = threading.Event()
+
+    def hang() -> None:
+        answer.wait(5)
+
+    w = world()
+    w.lane = Lane(w.settings, 0, w.engine, States(w.settings), w.broker, Counts(), hang)
+    w.lane.start()
+    await asyncio.sleep(0.01)
+    async with asyncio.timeout(1):
+        await w.lane.stop()
+    answer.set()
+    assert w.broker.happened == []
+
+
+async def test_no_epoch_is_that_of_a_lane_before(world):
+    epochs = []
+    for _ in range(2):
+        w = world()
+        await w.start()
+        epochs.append(w.broker.epoch)
+        await w.lane.stop()
+    assert epochs[0] < epochs[1]
 
 
 async def test_a_position_that_the_broker_refuses_stops_it(world):

@@ -9,17 +9,21 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from processor.runtime.faust.deciding import Tally
-from processor.runtime.faust.lanes import Counts, LaneState
 from processor.runtime.faust.metrics import SERIES
 from processor.runtime.faust.pages import Pages
+from processor.runtime.faust.standing import Counts, LaneState
 
 
 class FakeLanes:
     def __init__(self) -> None:
         self.found: dict[int, tuple[LaneState, str]] = {}
+        self.codes: dict[int, str] = {}
 
     def states(self) -> dict[int, tuple[LaneState, str]]:
         return self.found
+
+    def lost(self) -> dict[int, str]:
+        return self.codes
 
     def counts(self) -> dict[int, Counts]:
         return {0: Counts(records=5, transactions=2, commit_s=0.5, restarts=1), 1: Counts(records=7)}
@@ -47,6 +51,7 @@ async def get(session: Any, path: str) -> tuple[int, str]:
 async def test_every_series_is_there_and_partitions_are_summed(served):
     lanes, tallies, session = served
     lanes.found = {0: (LaneState.RUNNING, ""), 1: (LaneState.STARTING, "")}
+    lanes.codes = {3: "retention"}
     for tally in tallies.values():
         tally.events["page_viewed"] = 3
         tally.commands["email", "welcome"] = 2
@@ -67,6 +72,7 @@ async def test_every_series_is_there_and_partitions_are_summed(served):
     assert samples["trayecto_records_total",] == 12
     assert samples["trayecto_watermark_timestamp_seconds", ("partition", "0")] == 1_772_357_400
     assert samples["trayecto_partition_state", ("partition", "1"), ("state", "starting")] == 1
+    assert samples["trayecto_partition_lost", ("partition", "3"), ("reason", "retention")] == 1
     assert samples["trayecto_ready",] == 0
 
 
