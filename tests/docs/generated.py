@@ -56,7 +56,12 @@ LIMITS: tuple[tuple[Any, str, str, str], ...] = (
     (limits, "ATTRIBUTES_MAX", "attributes of a profile", "further ones are not kept: `profile_full`"),
     (limits, "CONSENTS_MAX", "answers about consent", "further ones are not kept: `consents_full`"),
     (limits, "LISTS_MAX", "lists a contact is on", "further ones are not joined: `lists_full`"),
-    (limits, "PAST_KEYS_MAX", "keys remembered of a program", "the one used longest ago is forgotten, and may enter again"),
+    (
+        limits,
+        "PAST_KEYS_MAX",
+        "keys remembered of a program",
+        "the one used longest ago is forgotten, and may enter again",
+    ),
     (limits, "SENT_MAX", "sends remembered for caps", "the oldest falls out of the caps"),
     (
         limits,
