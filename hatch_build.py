@@ -32,7 +32,7 @@ CORE = PACKAGE / "core"
 SHARED_NAME = "processor_hot"  # the library that all compiled modules share is called processor_hot__mypyc
 
 # Structs of msgspec need their annotations as Python left them; packages hold nothing that runs often.
-LEFT_PLAIN = frozenset({"__init__", "shared", "schema", "topics"})
+LEFT_PLAIN = frozenset({"__init__", "shared", "topics"})
 HOT_BESIDE_CORE = (
     "codec/events.py",
     "codec/murmur2.py",
