@@ -26,27 +26,17 @@ from struct import Struct
 from typing import Any, Final, TypeVar, cast
 
 import msgspec
-from rocksdict import (
-    BlockBasedOptions,
-    Cache,
-    DBCompressionType,
-    Options,
-    Rdict,
-    ReadOptions,
-    WriteBatch,
-    WriteBufferManager,
-    WriteOptions,
-)
+from rocksdict import Rdict, ReadOptions, WriteBatch, WriteOptions
 
 from processor.core.rows import ROW_VERSION
 from processor.store.base import NEVER_MS, Changes, StateError
+from processor.store.tuning import RocksMemory, opened
 
 __all__ = [
     "FORMAT",
     "PARTITIONS_MAX",
     "Meta",
     "PartitionsError",
-    "RocksMemory",
     "RocksPartition",
     "RocksStore",
     "open_rocks",
@@ -56,7 +46,6 @@ FORMAT: Final = 1  # of the keys above
 PARTITIONS_MAX: Final = 65_536
 SWEEP_EVERY: Final = 50_000  # fired timers of a partition before their tombstones are dropped by one range
 
-_MIB: Final = 1 << 20
 _DUE: Final = Struct(">Q")
 _DUE_AT: Final = 3  # the due time's place in a key of the index
 _CONTACT_AT: Final = 11
@@ -66,18 +55,6 @@ _Result = TypeVar("_Result")
 
 class PartitionsError(StateError):
     """The state has another number of partitions than the run asks for: the caller has to say another."""
-
-
-class RocksMemory:
-    """The memory that all databases given it share: `total_bytes`, of which write buffers take at most half.
-
-    Index and filter blocks are counted in. Outside of it RocksDB needs about 5 MiB for each open database.
-    """
-
-    def __init__(self, total_bytes: int = 128 * _MIB) -> None:
-        self.cache = Cache(total_bytes)
-        buffers = WriteBufferManager.new_write_buffer_manager_with_cache
-        self.buffers = buffers(total_bytes // 2, allow_stall=False, cache=self.cache)
 
 
 class Meta(msgspec.Struct, frozen=True):
@@ -309,7 +286,7 @@ def open_rocks(
     wanted = Meta(FORMAT, ROW_VERSION, partitions, topology)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        database = Rdict(str(path), options=_options(memory or RocksMemory()))
+        database = opened(path, memory or RocksMemory())
     except Exception as error:
         raise _explained(path, error) from error
     try:
@@ -355,30 +332,6 @@ def _within(prefix: bytes) -> ReadOptions:
     """Read options that end an iteration with the prefix, so that it never walks over what lies behind."""
     options = ReadOptions()
     options.set_iterate_upper_bound((int.from_bytes(prefix, "big") + 1).to_bytes(len(prefix), "big"))
-    return options
-
-
-def _options(memory: RocksMemory) -> Options:
-    table = BlockBasedOptions()
-    table.set_block_cache(memory.cache)
-    table.set_cache_index_and_filter_blocks(True)
-    table.set_pin_l0_filter_and_index_blocks_in_cache(True)
-    table.set_bloom_filter(10, block_based=False)  # one look in a hundred for a new contact reads in vain
-    options = Options(raw_mode=True)
-    options.create_if_missing(True)
-    options.set_block_based_table_factory(table)
-    options.set_write_buffer_manager(memory.buffers)
-    options.set_write_buffer_size(16 * _MIB)
-    options.set_max_write_buffer_number(3)
-    options.set_level_compaction_dynamic_level_bytes(True)
-    options.set_compression_type(DBCompressionType.lz4())
-    options.set_max_background_jobs(2)
-    options.set_max_open_files(512)
-    options.set_bytes_per_sync(_MIB)
-    options.set_max_total_wal_size(256 * _MIB)
-    options.set_keep_log_file_num(2)
-    options.set_max_log_file_size(_MIB)
-    options.set_stats_dump_period_sec(0)
     return options
 
 

@@ -201,3 +201,14 @@ def test_several_states_share_one_memory(tmp_path: Path):
     assert memory.cache.get_usage() < 12 << 20
     for store in stores:
         store.close()
+
+
+def test_a_state_that_is_opened_again_has_the_memory_and_the_filters_of_a_new_one(tmp_path: Path):
+    # rocksdict gave an existing database an 8 MiB cache of its own and no filter; see tuning.opened.
+    for _ in ("made", "opened again"):
+        memory = RocksMemory(40 << 20)
+        store = open_rocks(tmp_path, partitions=1, sync=False, memory=memory)
+        assert store._database.property_int_value("rocksdb.block-cache-capacity") == 40 << 20
+        store.close()
+        newest = max(tmp_path.glob("OPTIONS-*"))
+        assert "filter_policy=bloomfilter" in newest.read_text()
