@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["CACHE_BYTES", "SLICE", "Held", "Partition"]
 
-SLICE: Final = 2_000  # timers loaded, or contacts swept, at a time
+SLICE: Final = 2_000  # contacts swept at a time
 CACHE_BYTES: Final = 64 << 20  # of rows kept after their commit, in all partitions together
 HELD_BYTES: Final = 250  # what a kept row takes beside its bytes: its key, and the objects around it
-AHEAD: Final = 64  # timers loaded first after a commit, and then twice as many each time, up to SLICE
+AHEAD: Final = 64  # timers loaded first after a commit, and then twice as many each time, up to AHEAD_MAX
+AHEAD_MAX: Final = 256  # a seek costs ten rows; what no commit uses is read again
 
 
 class Held:
@@ -136,7 +137,7 @@ class Partition:
                 heapq.heappush(self.heap, entry)
             self.load([contact for _, contact in entries])
             self.store_next_ms = entries[-1][0] if len(entries) == self.ahead else NEVER_MS
-            self.ahead = min(self.ahead * 2, SLICE)
+            self.ahead = min(self.ahead * 2, AHEAD_MAX)
             if entries:
                 self.loaded = entries[-1]
         if self.heap and self.heap[0][0] <= watermark_ms:
