@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["events", "lines"]
+__all__ = ["DAYS", "DAY_MS", "START_MS", "events", "lines"]
 
 START_MS = 1_767_571_200_000  # 2026-01-05T00:00:00Z
 DAYS = 60
@@ -100,17 +100,29 @@ def _draw(contacts: int, law: str, rng: random.Random) -> Iterator[int]:
         yield from rng.choices(range(contacts), cum_weights=weights, k=10_000)
 
 
-def events(count: int, contacts: int, *, law: str = "uniform", seed: int = 7) -> Iterator[dict[str, Any]]:
-    """``count`` events in order of time. The first event of a contact is its profile, then its consent."""
+def events(
+    count: int,
+    contacts: int,
+    *,
+    law: str = "uniform",
+    seed: int = 7,
+    begin_ms: int = START_MS,
+    days: float = DAYS,
+    known: bool = False,
+) -> Iterator[dict[str, Any]]:
+    """``count`` events in order of time, spread over ``days`` from ``begin_ms`` on.
+
+    The first event of a contact is its profile, then its consent, unless all contacts are ``known`` already.
+    """
     rng = random.Random(seed)
     draw = _draw(contacts, law, rng)
     kinds = list(MIX)
     weights = list(accumulate(MIX.values()))
-    seen = bytearray(contacts)
-    step_ms = DAYS * DAY_MS / count
+    seen = bytearray(b"\1" if known else b"\0") * contacts
+    step_ms = days * DAY_MS / count
     waiting: list[tuple[str, dict[str, Any], int]] = []
     for number in range(count):
-        at_ms = START_MS + int(number * step_ms)
+        at_ms = begin_ms + int(number * step_ms)
         if waiting:
             kind, properties, contact = waiting.pop()
         else:
@@ -141,8 +153,8 @@ def events(count: int, contacts: int, *, law: str = "uniform", seed: int = 7) ->
         }
 
 
-def lines(count: int, contacts: int, *, law: str = "uniform", seed: int = 7) -> Iterator[bytes]:
-    """The same as JSON lines."""
+def lines(count: int, contacts: int, **options: Any) -> Iterator[bytes]:
+    """The same, with the same options, as JSON lines."""
     encode = msgspec.json.Encoder().encode
-    for event in events(count, contacts, law=law, seed=seed):
+    for event in events(count, contacts, **options):
         yield encode(event) + b"\n"
