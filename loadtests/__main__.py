@@ -1,7 +1,8 @@
 """``python -m loadtests``: measure the core, the embedded runner, the worker, and write the figures down.
 
-Bounded: a fixed number of generated events and of contacts; what needs a broker starts one on this machine. Nothing here passes or fails; the figures are for
-reading, and ``--out`` keeps them as JSON with the machine and the versions they were taken on.
+Bounded: a fixed number of generated events and of contacts; what needs a broker starts one on this machine.
+Nothing here passes or fails; the figures are for reading, and ``--out`` keeps them as JSON with the machine
+and the versions they were taken on.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What an event costs as the state grows: the same events over ten thousand to ten million contacts.
 
 The driver with RocksDB, a commit every 2,000 events as the worker has it, without broker and files. States
-are made as ``prefilled`` says. Time goes by so that a contact has four events in 60 days whatever their number,
-so that timers per event are the same too. CPU seconds count all threads, RocksDB's compactions included.
+are made as ``prefilled`` says. Time goes by so that a contact has four events in 60 days whatever their
+number, so that timers per event are the same too. CPU seconds count all threads, RocksDB's compactions as
+well.
 """
 
 from __future__ import annotations

@@ -107,6 +107,7 @@ class Reader(threading.Thread):
         self._consumer = Consumer({**config, "isolation.level": "read_committed", "fetch.wait.max.ms": 10})
 
     def run(self) -> None:
+        """Read until told to end."""
         self._consumer.subscribe([self._topic])
         lines = Lines("command", FileSchemas())
         while not self.ended.is_set():

@@ -1,8 +1,8 @@
-"""Everyone at 09:00 in the worker, on a broker: how long events are delayed while all waiting contacts wake up.
+"""Everyone at 09:00 in the worker, on a broker: how long events are delayed while all who wait wake up.
 
-Contacts are published that wait for one instant of the wall clock, and beside them events at a steady rate, one
-in twenty an order whose program mails at once. Reported is how long after an order was published its mail could
-be read, before the instant and from it on.
+Contacts are published that wait for one instant of the wall clock, and beside them events at a steady rate,
+one in twenty an order whose program mails at once. Reported is how long after an order was published its mail
+could be read, before the instant and from it on.
 """
 
 from __future__ import annotations

@@ -35,6 +35,8 @@ SERIES: Final[Mapping[str, str]] = {
     "trayecto_records_total": "Records of source topics that were worked on.",
     "trayecto_records_skipped_total": "Records that were fetched again and had been worked on before.",
     "trayecto_records_restored_total": "Rows read from the changelog when partitions were taken over.",
+    "trayecto_restoring_rows": "Rows read so far by a partition's latest restore from the changelog.",
+    "trayecto_restoring_ratio": "How much of its changelog a partition's latest restore has read, 0 to 1.",
     "trayecto_transactions_total": "Transactions that were committed.",
     "trayecto_commit_seconds_total": "Time that committing took, from the beginning to the local write.",
     "trayecto_partition_restarts_total": "How often a partition began anew after an error.",
@@ -83,6 +85,7 @@ class WorkerCollector(Collector):
         yield _counter("trayecto_chunks_dropped_total", ["why"], dropped)
         yield _plain("trayecto_partition_resumed_total", sum(c.resumed for c in counts))
         yield _plain("trayecto_registry_unanswered_total", sum(c.unanswered for c in counts))
+        yield from self._restoring()
         states = self._lanes.states()
         marks = _gauge("trayecto_watermark_timestamp_seconds", ["partition"])
         for number in states:
@@ -102,6 +105,15 @@ class WorkerCollector(Collector):
         ready = _gauge("trayecto_ready", [])
         ready.add_metric([], float(self._lanes.ready))
         yield ready
+
+    def _restoring(self) -> Iterator[Metric]:
+        rows = _gauge("trayecto_restoring_rows", ["partition"])
+        ratio = _gauge("trayecto_restoring_ratio", ["partition"])
+        for number, found in self._lanes.restoring().items():
+            rows.add_metric([str(number)], found.rows)
+            ratio.add_metric([str(number)], found.share)
+        yield rows
+        yield ratio
 
 
 def _summed(parts: Iterable[Mapping[Any, int]]) -> Mapping[Any, int]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from processor.runtime.faust.engine import EngineFactory
     from processor.runtime.faust.settings import WorkerSettings
-    from processor.runtime.faust.table import States
+    from processor.runtime.faust.table import Restoring, States
 
 __all__ = ["Lanes"]
 
@@ -166,6 +166,11 @@ class Lanes:
     def counts(self) -> dict[int, Counts]:
         """Return for each partition ever owned what its lanes have counted."""
         return dict(sorted(self._counts.items()))
+
+    def restoring(self) -> dict[int, Restoring]:
+        """Return for each partition owned how far its restore has come."""
+        found = self._states.restoring
+        return {number: found[number] for number in sorted(self._lanes) if number in found}
 
     @property
     def ready(self) -> bool:

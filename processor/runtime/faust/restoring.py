@@ -26,7 +26,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from processor.runtime.faust.settings import WorkerSettings
-from processor.runtime.faust.table import States
+from processor.runtime.faust.table import Restoring, States
 from processor.store import RocksStore
 from processor.store.changelog import encode_mark, mark_of, restore, stamp
 
@@ -34,8 +34,49 @@ __all__ = ["Restored", "restored"]
 
 log = logging.getLogger(__name__)
 
-_PROGRESS_EVERY_S: Final = 5.0
+_PROGRESS_EVERY_S: Final = 2.0
 _POLL_MS: Final = 200
+
+
+class _Progress:
+    """Says how far a restore has come, in the log now and then and in ``states`` for the metrics."""
+
+    def __init__(self, states: States, partition: int, start: int, end: int) -> None:
+        self.start, self.end = start, end
+        self.rows = 0
+        self._states, self._partition = states, partition
+        self._began = self._told = time.monotonic()
+        states.restoring[partition] = Restoring(0, 0.0)
+
+    def at(self, position: int) -> None:
+        """The changelog was applied up to this offset."""
+        share = (position - self.start) / (self.end - self.start)
+        self._states.restoring[self._partition] = Restoring(self.rows, share)
+        now = time.monotonic()
+        if now - self._told < _PROGRESS_EVERY_S:
+            return
+        self._told, passed_s = now, now - self._began
+        log.info(
+            "partition %d: restored %d rows, %.0f%%, %.0f rows/s, about %.0f s more",
+            self._partition,
+            self.rows,
+            100 * share,
+            self.rows / passed_s,
+            passed_s * (1 - share) / share if share else 0,
+        )
+
+    def done(self) -> None:
+        """The database is at the changelog's end."""
+        self._states.restoring[self._partition] = Restoring(self.rows, 1.0)
+        passed_s = time.monotonic() - self._began
+        rate = self.rows / max(passed_s, 0.001)
+        log.info(
+            "partition %d: restored %d rows in %.1f s, %.0f rows/s",
+            self._partition,
+            self.rows,
+            passed_s,
+            rate,
+        )
 
 
 class Restored:
@@ -63,9 +104,11 @@ async def restored(settings: WorkerSettings, states: States, partition: int) -> 
         if mark is not None and (reason := _unprovable(settings, mark, first, end)):
             store, mark = states.anew(partition, reason), None
         start = first if mark is None else mark[0]
-        count = await _read(settings, store, reader, tp, start, end)
+        progress = _Progress(states, partition, start, end)
+        count = await _read(settings, store, reader, tp, progress)
         if mark is None or count == 0:
             stamp(store, end, settings.now_ms())
+    progress.done()
     store.forget()
     return Restored(store, end, count)
 
@@ -88,14 +131,14 @@ async def _read(
     store: RocksStore,
     reader: AIOKafkaConsumer,
     tp: TopicPartition,
-    start: int,
-    end: int,
+    progress: _Progress,
 ) -> int:
-    """Apply records from `start` until the position is at `end`; return how many there were."""
+    """Apply records from the start until the position is at the end; return how many there were."""
+    start, end = progress.start, progress.end
     if start >= end:
         return 0
     reader.seek(tp, start)
-    count, position, told = 0, start, time.monotonic()
+    position = start
     deadline = time.monotonic() + settings.request_timeout_s
     while position < end:
         found = await reader.getmany(tp, timeout_ms=_POLL_MS, max_records=settings.restore_records_max)
@@ -103,19 +146,16 @@ async def _read(
         if records := found.get(tp):
             mark = encode_mark(position, settings.now_ms())
             restore(store, tp.partition, [(record.key, record.value) for record in records], mark)
-            count += len(records)
+            progress.rows += len(records)
             await asyncio.sleep(0)
+        progress.at(position)
         if position > before:
             deadline = time.monotonic() + settings.request_timeout_s
         elif time.monotonic() > deadline:
             raise TimeoutError(
                 f"the changelog of partition {tp.partition} does not go on at offset {position} of {end}"
             )
-        if time.monotonic() - told > _PROGRESS_EVERY_S:
-            told = time.monotonic()
-            done = (position - start) / (end - start)
-            log.info("partition %d: restored %d records, %.0f%%", tp.partition, count, 100 * done)
-    return count
+    return progress.rows
 
 
 async def _high_watermark(reader: AIOKafkaConsumer, tp: TopicPartition) -> int:

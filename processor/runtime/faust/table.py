@@ -20,7 +20,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 import faust
 from faust.stores.base import Store
@@ -30,20 +30,31 @@ from processor.runtime.faust.settings import WorkerSettings
 from processor.store import RocksMemory, RocksStore, open_rocks
 from processor.store.changelog import mark_of, stamp
 
-__all__ = ["StateTable", "States"]
+__all__ = ["Restoring", "StateTable", "States"]
 
 log = logging.getLogger(__name__)
 
 _FOLDER: Final = "partition-{}"
 
 
+class Restoring(NamedTuple):
+    """How far a partition's restore has come: rows read, and the share of what there is to read, 0 to 1."""
+
+    rows: int
+    share: float
+
+
 class States:
-    """The databases of this worker, one for each partition it owns, in ``settings.state``."""
+    """The databases of this worker, one for each partition it owns, in ``settings.state``.
+
+    ``restoring`` says of each partition how far its latest restore has come.
+    """
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
         self._memory: RocksMemory | None = None
         self._open: dict[int, RocksStore] = {}
+        self.restoring: dict[int, Restoring] = {}
 
     def path(self, partition: int) -> Path:
         """Where the database of a partition lies."""

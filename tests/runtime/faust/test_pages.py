@@ -12,6 +12,7 @@ from processor.runtime.faust.deciding import Tally
 from processor.runtime.faust.metrics import SERIES
 from processor.runtime.faust.pages import Pages
 from processor.runtime.faust.standing import Counts, LaneState
+from processor.runtime.faust.table import Restoring
 
 
 class FakeLanes:
@@ -27,6 +28,9 @@ class FakeLanes:
 
     def counts(self) -> dict[int, Counts]:
         return {0: Counts(records=5, transactions=2, commit_s=0.5, restarts=1), 1: Counts(records=7)}
+
+    def restoring(self) -> dict[int, Restoring]:
+        return {1: Restoring(300, 0.25)}
 
     @property
     def ready(self) -> bool:
@@ -74,6 +78,7 @@ async def test_every_series_is_there_and_partitions_are_summed(served):
     assert samples["trayecto_partition_state", ("partition", "1"), ("state", "starting")] == 1
     assert samples["trayecto_partition_lost", ("partition", "3"), ("reason", "retention")] == 1
     assert samples["trayecto_ready",] == 0
+    assert samples["trayecto_restoring_ratio", ("partition", "1")] == 0.25
 
 
 async def test_ready_says_which_partition_is_not_and_why(served):
