@@ -23,7 +23,7 @@ from loadtests.apart import folder_mb
 from loadtests.core import TOPOLOGY
 from loadtests.live import Live, Process
 from loadtests.prefilled import EVENTS_A_CONTACT, name_of, template_of
-from loadtests.workload import lines
+from loadtests.workload import DAY_MS, DAYS, lines
 from processor.codec.murmur2 import partition_of
 from processor.runtime.broker.kafka import LocalKafka
 from processor.runtime.faust.engine import ROW_PREFIX
@@ -66,7 +66,10 @@ class _Log:
     def __init__(self, live: Live, path: Path) -> None:
         self.published = 0
         self._live, self._path = live, path
-        self._lines = lines(TEMPLATES * EVENTS_A_CONTACT + 10 * FURTHER, TEMPLATES)
+        # Ends today: what is due lies ahead, so that no backlog of timers stands before the first chunk.
+        begin_ms = int(time.time() * 1000) - DAYS * DAY_MS
+        count = TEMPLATES * EVENTS_A_CONTACT + 2 * FURTHER
+        self._lines = lines(count, TEMPLATES, begin_ms=begin_ms)
 
     def publish(self, count: int) -> None:
         with self._path.open("wb") as file:
