@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import processor
 from loadtests import core, embedded, growth, latency, nine, partitions, recovery, timers, wire, worker
 from loadtests.apart import apart
+from loadtests.peers import measured as peers
 
 LAWS = ("uniform", "zipf")
 PARTITIONS = (2, 8)
@@ -141,6 +142,11 @@ def _growth(bounds: Bounds) -> Iterator[Figures]:
             yield f"growth_{contacts}", made | apart(growth.measure, folder, contacts, bounds.events)
 
 
+def _peers(bounds: Bounds) -> Iterator[Figures]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield from peers.measure(Path(folder), bounds.events, bounds.drawn)
+
+
 MEASUREMENTS: dict[str, Callable[[Bounds], Iterator[Figures]]] = {
     "core": _core,
     "embedded": _embedded,
@@ -152,6 +158,7 @@ MEASUREMENTS: dict[str, Callable[[Bounds], Iterator[Figures]]] = {
     "recovery": _recovery,
     "partitions": _partitions,
     "growth": _growth,
+    "peers": _peers,
 }
 
 

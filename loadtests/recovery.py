@@ -10,10 +10,9 @@ The broker has read the changelog's pages lately; the worker's own disk is what 
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +41,14 @@ def measure(folder: Path, contacts: int, partitions: int) -> dict[str, Any]:
     with LocalKafka(folder / "kafka") as kafka:
         live = Live(folder / "topology", TOPOLOGY, kafka.address, "back.", partitions)
         state = folder / "state"
-        log = _Log(live, folder / "events.jsonl")
-        log.publish(TEMPLATES * EVENTS_A_CONTACT)
+        path = folder / "events.jsonl"
+        # Until today, and the worker comes to the log's end: what is due then lies ahead, and no backlog of
+        # timers stands before the first chunk.
+        begin_ms = int(time.time() * 1000) - DAYS * DAY_MS
+        _publish(live, path, lines(TEMPLATES * EVENTS_A_CONTACT, TEMPLATES, begin_ms=begin_ms))
         worker = live.worker("w0", state)
         try:
-            _await(worker, "trayecto_records_total", log.published)
+            live.await_end(worker, after_ms=begin_ms + DAYS * DAY_MS, timeout_s=_TIMEOUT_S)
         finally:
             worker.kill()
         changelog = live.names.changelog
@@ -54,28 +56,19 @@ def measure(folder: Path, contacts: int, partitions: int) -> dict[str, Any]:
         shutil.rmtree(state)
         figures: dict[str, Any] = {"contacts": contacts, "partitions": partitions, "rows_written": written}
         for disk in ("empty", "warm"):
-            log.publish(FURTHER)
+            now_ms = int(time.time() * 1000) - 1000
+            further = lines(FURTHER, TEMPLATES, begin_ms=now_ms, days=1 / 86_400, known=True, seed=now_ms)
+            _publish(live, path, further)
             figures[disk] = _start(live, state)
         figures["disk_mb"] = round(folder_mb(state))
     return figures
 
 
-class _Log:
-    """One long log, published piece by piece."""
-
-    def __init__(self, live: Live, path: Path) -> None:
-        self.published = 0
-        self._live, self._path = live, path
-        # Ends today: what is due lies ahead, so that no backlog of timers stands before the first chunk.
-        begin_ms = int(time.time() * 1000) - DAYS * DAY_MS
-        count = TEMPLATES * EVENTS_A_CONTACT + 2 * FURTHER
-        self._lines = lines(count, TEMPLATES, begin_ms=begin_ms)
-
-    def publish(self, count: int) -> None:
-        with self._path.open("wb") as file:
-            file.writelines(itertools.islice(self._lines, count))
-        self._live.publish(self._path)
-        self.published += count
+def _publish(live: Live, path: Path, made: Iterator[bytes]) -> None:
+    with path.open("wb") as file:
+        file.writelines(made)
+    live.publish(path)
+    path.unlink()
 
 
 def _multiply(live: Live, changelog: str, contacts: int, partitions: int) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["DAYS", "DAY_MS", "START_MS", "events", "lines"]
+__all__ = ["AGENT", "DAYS", "DAY_MS", "START_MS", "events", "lines"]
 
 START_MS = 1_767_571_200_000  # 2026-01-05T00:00:00Z
 DAYS = 60
