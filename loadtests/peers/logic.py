@@ -1,8 +1,8 @@
 """What a peer does with an event, as topologies/peers says it; peers in Python call it, Java's repeats it.
 
 A row keeps a score, the consent, the address and the instants of a day's commands. An event of two kinds
-yields a command where there is consent and the cap of the day is not used up. It is much less than the worker does
-for the same event (ids, decisions, expiry, holdouts, clocks, timers): the peers have the easier work.
+yields a command where there is consent and the cap of the day is not used up. It is much less than the worker
+does for the same event (ids, decisions, expiry, holdouts, clocks, timers): the peers have the easier work.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from quixstreams import Application
+from quixstreams import Application  # type: ignore[import-not-found, unused-ignore]
 
 from loadtests.peers.logic import decode, encode, step
 
@@ -27,11 +27,11 @@ def main() -> None:
     """Run until killed."""
     app = Application(
         broker_address=os.environ["BROKER"],
-        consumer_group="quix",
+        consumer_group=f"quix-{os.environ['GUARANTEE']}",
         auto_offset_reset="earliest",
         state_dir=os.environ["STATE"],
         loglevel="ERROR",
-        processing_guarantee=os.environ["GUARANTEE"],  # type: ignore[arg-type, unused-ignore]
+        processing_guarantee=os.environ["GUARANTEE"],
         producer_extra_config={"linger.ms": 20},
     )
     source = app.topic(os.environ["TOPIC"], value_deserializer="bytes", key_deserializer="bytes")

@@ -7,6 +7,7 @@ many events are done, now and then.
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import faust
@@ -31,7 +32,7 @@ commands = app.topic("vanilla-commands", partitions=_PARTITIONS, value_serialize
 rows = app.Table("rows", partitions=_PARTITIONS, default=lambda: None)
 
 
-@app.agent(events)  # type: ignore[untyped-decorator]
+@app.agent(events)
 async def score(stream: Any) -> None:
     """Take one event after the other."""
     done = 0
@@ -42,7 +43,7 @@ async def score(stream: Any) -> None:
             await commands.send(key=event.key, value=command)
         done += 1
         if done % 500 == 0:
-            print(done, flush=True)
+            print(done, file=sys.__stdout__, flush=True)  # Faust makes warnings of what is printed
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ async def test_progress_is_in_the_log_and_for_the_metrics(settings, monkeypatch,
     states = States(settings)
     reader, store = Reader(states), states.open(0)
     progress = restoring._Progress(states, 0, 0, 11)
-    assert await restoring._read(settings, store, reader, TP, progress) == 10  # type: ignore[arg-type]
+    assert await restoring._read(settings, store, reader, TP, progress) == 10
     progress.done()
     assert reader.seen == [Restoring(0, 0.0), Restoring(4, 4 / 11), Restoring(8, 8 / 11)]
     assert states.restoring == {0: Restoring(10, 1.0)}
