@@ -39,6 +39,8 @@ __all__ = ["ROWS_HELD_MAX", "ROW_BYTES_MAX", "Driver", "Failure", "Taken"]
 
 ROW_BYTES_MAX: Final = 1 << 20  # of one row; a broker takes no record of the changelog beyond 4 MiB
 ROWS_HELD_MAX: Final = 20_000  # rows held in memory before the shell is asked to commit
+AN_INPUT: Final = 4  # timers, and contacts of a sweep, that may act before a record: see `Driver.feed`
+BEHIND_MS_MAX: Final = 60_000  # timers that have been due for longer act first, however many they are
 
 
 class RowTooLargeError(Exception):
@@ -127,19 +129,46 @@ class Driver:
             self._homes[number].load(names)
 
     def feed(self, event: Event, watermark_ms: int) -> None:
-        """One record of the log: move the watermark, fire what it passed, apply the record."""
-        if watermark_ms > self.watermark_ms:
-            self.move(watermark_ms)
-        self._apply(self.partition_for(event.contact_id), event)
-        if self._queue:
-            self._deliver()
+        """One record of the log: move the watermark, let what it passed act, apply the record.
+
+        When a million contacts wait for one instant, the records behind it do not: before each of them
+        AN_INPUT timers act, and whatever has been due for more than BEHIND_MS_MAX. The rest follows before
+        the next records, or as soon as the log has ended. All that is due for a contact acts before anything
+        else is done to it, so the order in which contacts have their turn decides nothing for any of them.
+        """
+        self._pass(watermark_ms)
+        self.take_in(event)
 
     def deliver(self, message: Message, watermark_ms: int) -> None:
         """One internal record of the log, as :meth:`feed` for an event."""
-        if watermark_ms > self.watermark_ms:
-            self.move(watermark_ms)
+        self._pass(watermark_ms)
+        self.take_in_message(message)
+
+    def take_in(self, event: Event) -> None:
+        """The record alone, for a shell that has called :meth:`pass_some` itself."""
+        partition = self.partition_for(event.contact_id)
+        self._catch_up(partition, event.contact_id)
+        self._apply(partition, event)
+        if self._queue:
+            self._deliver()
+
+    def take_in_message(self, message: Message) -> None:
+        """As :meth:`take_in`, for an internal record."""
         self._queue.append((self._homes[self.number_of(message)], message))
         self._deliver()
+
+    def _pass(self, watermark_ms: int) -> None:
+        while not self.pass_some(watermark_ms):
+            self._ask_checkpoint()
+
+    def pass_some(self, watermark_ms: int) -> bool:
+        """What comes before a record: a part of what is due, as :meth:`feed` says.
+
+        Returns False when there is more of it: commit, then call it again before the record is fed.
+        """
+        if watermark_ms <= self.watermark_ms and self.watermark_ms < self._next_ms:
+            return True
+        return self._advance(watermark_ms, a_part=True)
 
     def move(self, watermark_ms: int) -> None:
         """Move the watermark of all partitions; timers and schedules that it passes act now."""
@@ -149,21 +178,28 @@ class Driver:
     def move_some(self, watermark_ms: int) -> bool:
         """As :meth:`move`, as far as the bound on rows allows.
 
-        Returns False when there is more to do: commit, then call it again before anything else is fed.
+        Returns False when there is more to do: commit, and call it again, or feed a record that has come.
         """
+        return self._advance(watermark_ms, a_part=False)
+
+    def _advance(self, watermark_ms: int, *, a_part: bool) -> bool:
         self.watermark_ms = watermark_ms
         if not self._scheduled:
             self._schedule(watermark_ms)
         if watermark_ms < self._next_ms:
             return True
+        upto_ms = watermark_ms - BEHIND_MS_MAX if a_part else watermark_ms
+        for partition in self.partitions:
+            # What has to act comes first, since it may be cut short and asked for again.
+            acts = partition.shared.sweeps or partition.next_ms() <= watermark_ms
+            if acts and not self._act(partition, watermark_ms, upto_ms, walks=not a_part):
+                self._next_ms = 0
+                return False
         self._next_ms = NEVER_MS  # lowered by whatever sets a timer, in whichever partition
         for partition in self.partitions:
-            next_ms = partition.next_ms()
-            if next_ms <= watermark_ms or partition.shared.sweeps:
-                if not self._act(partition, watermark_ms):
-                    self._next_ms = 0
-                    return False
-                next_ms = partition.next_ms()
+            if a_part and (partition.shared.sweeps or partition.next_ms() <= watermark_ms):
+                self._act_in_part(partition, watermark_ms)
+            next_ms = 0 if partition.shared.sweeps else partition.next_ms()
             self._next_ms = min(self._next_ms, next_ms)
         return True
 
@@ -174,51 +210,82 @@ class Driver:
             if schedule(self.topology, partition.shared, watermark_ms):
                 self._keep_shared(partition)
 
-    def _act(self, partition: Partition, watermark_ms: int) -> bool:
-        """Timers and sweeps of one partition, in order of their instants. False when there is more to do."""
-        if partition.shared.sweeps and not self._walk(partition):  # a walk that was cut short goes on
+    def _act(self, partition: Partition, watermark_ms: int, upto_ms: int, *, walks: bool) -> bool:
+        """Timers due up to ``upto_ms``, and sweeps, of one partition, in order of their instants.
+
+        A sweep opens though timers may be left, and then those due before it act first: it is to find its
+        contacts as they were at its instant. Returns False when there is more to do.
+        """
+        if walks and partition.shared.sweeps and not self._walk(partition):  # one that was cut short goes on
             return False
         while True:
             sweep_ms = partition.sweep_ms
-            bound = min(watermark_ms, sweep_ms)
-            timer = partition.next_timer(bound)
+            timer = partition.next_timer(sweep_ms if sweep_ms <= watermark_ms else upto_ms)
             if timer is not None:
-                due_ms, contact = timer
-                held = partition.held(contact)
-                if held is not None and held.due() == due_ms:
-                    self.popped = timer
-                    self._apply(partition, Due(contact, due_ms))
-                    self._deliver()
-                    if self._is_full(partition):
-                        return False
+                if self._fire(partition, timer) and self._is_full(partition):
+                    return False
             elif sweep_ms <= watermark_ms:
                 open_sweep(self.topology, partition.shared)
                 self._keep_shared(partition)
-                if not self._walk(partition):
+                if walks and not self._walk(partition):
                     return False
             else:
                 return True
 
-    def _walk(self, partition: Partition) -> bool:
-        """Walk the partition's contacts, in slices, giving each the sweeps it has not had."""
+    def _act_in_part(self, partition: Partition, watermark_ms: int) -> None:
+        """A few of the contacts that a sweep has to reach, and a few timers."""
         shared = partition.shared
-        while True:
-            contacts = partition.contacts_after(shared.cursor, SLICE)
-            partition.load(contacts)
-            for contact in contacts:
-                self._apply(partition, Sweep(contact))
-                self._deliver()
-            shared = partition.shared
-            if not contacts:
-                close_sweeps(shared)
-                self._keep_shared(partition)
-                return True
-            shared.cursor = contacts[-1]
-            self._keep_shared(partition)
-            if self._is_full(partition):
+        if shared.sweeps:
+            self._visit(partition, partition.contacts_after(shared.cursor, AN_INPUT)[:AN_INPUT])
+        left = AN_INPUT
+        while left:
+            timer = partition.next_timer(watermark_ms)
+            if timer is None:
+                return
+            if self._fire(partition, timer):
+                left -= 1
+
+    def _fire(self, partition: Partition, timer: tuple[int, str]) -> bool:
+        """Let a contact's timer act. False for a hint that its row does not support."""
+        due_ms, contact = timer
+        held = partition.held(contact)
+        if held is None or held.due() != due_ms:
+            return False
+        self.popped = timer
+        self._apply(partition, Due(contact, due_ms))
+        self._deliver()
+        return True
+
+    def _walk(self, partition: Partition) -> bool:
+        """Walk the partition's contacts, in slices, giving each the sweeps it has not had.
+
+        A row that something touches before the walk comes to it gets them first.
+        """
+        while partition.shared.sweeps:
+            self._visit(partition, partition.contacts_after(partition.shared.cursor, SLICE))
+            if partition.shared.sweeps and self._is_full(partition):
                 return False
+        return True
+
+    def _visit(self, partition: Partition, contacts: list[str]) -> None:
+        """The next contacts of a walk; none: it has come to its end."""
+        partition.load(contacts)
+        for contact in contacts:
+            self._apply(partition, Sweep(contact))
+            self._deliver()
+        if contacts:
+            partition.shared.cursor = contacts[-1]
+        else:
+            close_sweeps(partition.shared)
+        self._keep_shared(partition)
 
     # --- applying
+
+    def _catch_up(self, partition: Partition, contact: str) -> None:
+        """All that is due for a contact, though others have waited longer."""
+        held = partition.held(contact)
+        while held is not None and 0 < held.due() <= self.watermark_ms:
+            self._apply(partition, Due(contact, held.due()))
 
     def _apply(self, partition: Partition, item: Event | Due | Sweep | Message) -> None:
         """Advance one contact by one input; on an exception everything is as before, and it is recorded."""
@@ -230,10 +297,11 @@ class Driver:
                 return
             held = partition.rows[contact] = Held(None)
         row = held.decode(partition.shared.sweep_number)  # a row of another version stops the run
+        shared = partition.shared
+        # A sweep takes no contact beyond its own instant: the next sweep may come before its timers.
+        until_ms = shared.sweeps[-1].due_ms if type(item) is Sweep else self.watermark_ms
         try:
-            row, outputs, shared_changed = advance(
-                self.topology, row, partition.shared, item, self.watermark_ms
-            )
+            row, outputs, shared_changed = advance(self.topology, row, shared, item, until_ms)
             data = row.encode()
             if len(data) > ROW_BYTES_MAX:
                 raise RowTooLargeError  # noqa: TRY301 - as whatever else the core cannot take
@@ -278,6 +346,7 @@ class Driver:
         while queue:
             partition, message = queue.popleft()
             if message.contact_id:
+                self._catch_up(partition, message.contact_id)
                 self._apply(partition, message)
                 continue
             try:

@@ -145,9 +145,6 @@ class Replay:
         began = time.perf_counter()
         outcome: Outcome = "stopped"
         try:
-            if self.position.moving:
-                # Without a commit of its own: what follows goes out with the chunk that was broken off.
-                self._driver.move(self._driver.watermark_ms)
             if self._read_all(sources):
                 outcome = self._finish()
             if outcome == "finished":

@@ -190,8 +190,13 @@ def test_until_leaves_what_is_later_to_a_later_run(tmp_path):
     assert second.watermark_ms == end
     assert second.events == 3_000
     whole = run_here(tmp_path / "one", log, partitions=1, until_ms=end)
-    assert outputs(tmp_path / "two") == outputs(tmp_path / "one")
+    # In a longer run a few timers at a time act between records; the first one's end let all of them act.
+    assert sorted_lines(tmp_path / "two") == sorted_lines(tmp_path / "one")
     assert second.decisions == whole.decisions
+
+
+def sorted_lines(folder):
+    return {name: sorted(data.splitlines()) for name, data in outputs(folder).items()}
 
 
 def test_until_fires_timers_after_the_last_event(tmp_path):

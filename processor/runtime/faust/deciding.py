@@ -212,18 +212,18 @@ class Deciding:
         driver.prefetch(_contacts(items))
         for index, (record, item) in enumerate(zip(batch, items, strict=True)):
             watermark_ms = max(driver.watermark_ms, record.timestamp - self._grace_ms)
-            if not driver.move_some(watermark_ms):
+            if not driver.pass_some(watermark_ms):
                 yield self._work()
-                while not driver.move_some(watermark_ms):
+                while not driver.pass_some(watermark_ms):
                     yield self._work()
                 driver.prefetch(_contacts(items[index:]))  # their rows were let go of
             if type(item) is Event:
                 self._given[id(item)] = record
                 counts[item.type] = counts.get(item.type, 0) + 1
-                driver.feed(item, watermark_ms)
+                driver.take_in(item)
             elif type(item) is Message:
                 self._given[id(item)] = record
-                driver.deliver(item, watermark_ms)
+                driver.take_in_message(item)
             elif type(item) is Refusal:
                 self._letter(item.reason, item.message, record)
             elif type(item) is _Elsewhere:

@@ -301,11 +301,14 @@ class Lane:
                     continue
                 watermark_ms = end_ms - settings.grace_ms
                 works = engine.idle(watermark_ms)
-            await self._commit_all(works, committer)
+            await self._commit_all(works, committer, merger if not batch else None)
             self.counts.records += len(batch)
             self._refill(merger)
 
-    async def _commit_all(self, works: Iterator[Work], committer: Committer) -> None:
+    async def _commit_all(
+        self, works: Iterator[Work], committer: Committer, breaks_off_for: Merger | None
+    ) -> None:
+        """Commit work after work; those of a log's end are broken off for records that come meanwhile."""
         for work in works:
             self._committing = True
             began = time.perf_counter()
@@ -319,6 +322,8 @@ class Lane:
             if self._stopping:
                 return
             self._check()
+            if breaks_off_for is not None and breaks_off_for.has_records():
+                return
         await asyncio.sleep(0)
 
     def _check(self) -> None:

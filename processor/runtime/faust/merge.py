@@ -130,6 +130,10 @@ class Merger:
         source = self._sources[topic]
         return source.count, source.bytes
 
+    def has_records(self) -> bool:
+        """Whether anything is buffered."""
+        return any(source.count for source in self._sources.values())
+
     def take(self, limit: int, now_ms: int) -> Sequence[SourceRecord]:
         """Take at most `limit` records in order; none when there is none that may be taken yet."""
         if len(self._sources) == 1:
