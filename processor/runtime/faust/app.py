@@ -10,12 +10,14 @@ import fcntl
 import logging
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import faust
 from faust.assignor.partition_assignor import PartitionAssignor
 from yarl import URL
 
+from processor.runtime.faust.away import Presence, ask_consumer
 from processor.runtime.faust.consumer import ChunkTransport
 from processor.runtime.faust.engine import EngineFactory
 from processor.runtime.faust.errors import FencedInstanceError, StateInUseError
@@ -45,6 +47,7 @@ class WorkerApp(faust.App):
         self.settings = settings
         self.states = States(settings)
         self.lanes = Lanes(self, settings, self.states, factory, prepare)
+        self.presence = Presence(settings, partial(ask_consumer, self))
         self.leave_when_stopped = False
         self.failure: BaseException | None = None  # the first, which the others come from
         self._lock = -1
@@ -57,6 +60,7 @@ class WorkerApp(faust.App):
         """Take the state folder for this process."""
         self._lock = lock_state(self.settings)
         await super().on_first_start()
+        self.add_future(self.presence.watch())
 
     def on_fenced_instance(self) -> None:
         """Another worker has taken this one's name: stop, and say so."""

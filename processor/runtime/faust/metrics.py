@@ -20,6 +20,7 @@ from processor.runtime.faust.standing import LaneState
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+    from processor.runtime.faust.away import Presence
     from processor.runtime.faust.owner import Lanes
 
 __all__ = ["SERIES", "WorkerCollector"]
@@ -46,7 +47,9 @@ SERIES: Final[Mapping[str, str]] = {
     "trayecto_partition_lost": "1 for a partition that is stopped because its position was lost, and why.",
     "trayecto_partition_resumed_total": "How often a lost position was mended by an operator's command.",
     "trayecto_registry_unanswered_total": "Questions to the schema registry that were not answered.",
-    "trayecto_ready": "1 while every partition of this worker is being worked on.",
+    "trayecto_kafka_away_seconds": "For how long no broker has answered; 0 while one does.",
+    "trayecto_kafka_away_total": "How often no broker answered for longer than away_after_s.",
+    "trayecto_ready": "1 while Kafka answers and every partition of this worker is being worked on.",
 }
 """Every series by name, with its help."""
 
@@ -54,8 +57,9 @@ SERIES: Final[Mapping[str, str]] = {
 class WorkerCollector(Collector):
     """Collects from the lanes of a worker and from what their engines counted."""
 
-    def __init__(self, lanes: Lanes, tallies: Mapping[int, Tally]) -> None:
+    def __init__(self, lanes: Lanes, presence: Presence, tallies: Mapping[int, Tally]) -> None:
         self._lanes = lanes
+        self._presence = presence
         self._tallies = tallies
 
     def collect(self) -> Iterable[Metric]:
@@ -102,8 +106,12 @@ class WorkerCollector(Collector):
         for number, code in self._lanes.lost().items():
             lost.add_metric([str(number), code], 1.0)
         yield lost
+        away = _gauge("trayecto_kafka_away_seconds", [])
+        away.add_metric([], self._presence.away_s)
+        yield away
+        yield _plain("trayecto_kafka_away_total", self._presence.times)
         ready = _gauge("trayecto_ready", [])
-        ready.add_metric([], float(self._lanes.ready))
+        ready.add_metric([], float(self._lanes.ready and not self._presence.reason))
         yield ready
 
     def _restoring(self) -> Iterator[Metric]:
