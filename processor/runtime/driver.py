@@ -306,16 +306,17 @@ class Driver:
             at_ms = item.at_ms if isinstance(item, Due) else self.watermark_ms
             row = held.decode(partition.shared.sweep_number)
             row.swept = partition.shared.sweep_number
-            quarantine(row, at_ms)
+            decisions = quarantine(row, item.contact_id, at_ms, reason)
+            if not decisions:  # a sweep raised, and no timer was due
+                decisions = [Decision("quarantined", item.contact_id, at_ms, reason=reason)]
             held.data = row.encode()
             held.due_ms = row.due_ms
             if row.due_ms:
                 heapq.heappush(partition.heap, (row.due_ms, item.contact_id))
                 self._next_ms = min(self._next_ms, row.due_ms)
-            decision = Decision("quarantined", item.contact_id, at_ms, reason=reason)
             if self._seal is not None:
-                self._seal([decision])
-            self._decisions.append(decision)
+                self._seal(decisions)
+            self._decisions += decisions
         elif held.data is None:
             del partition.rows[item.contact_id]
 

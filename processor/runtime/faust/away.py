@@ -89,7 +89,7 @@ async def ask_consumer(app: Any, timeout_s: float) -> bool:
     consumer = app._consumer  # noqa: SLF001 - `app.consumer` would make one
     thread = None if consumer is None else consumer.thread
     inner = None if thread is None else thread._consumer  # noqa: SLF001
-    if inner is None or not thread.thread_loop.is_running():
+    if thread is None or inner is None or not thread.thread_loop.is_running():
         return True
     # Not by the thread's queue of calls: two tasks serve that, and both may wait for a broker.
     asking = asyncio.run_coroutine_threadsafe(
