@@ -180,7 +180,9 @@ def quarantine(row: Row, contact_id: str, at_ms: int, reason: str) -> list[Decis
             if 0 < due_ms <= at_ms:
                 row.change_enrollment(enrollment)
                 track.due_ms = -due_ms
-                made.append(_of_step("quarantined", contact_id, at_ms, enrollment, track.step, due_ms, reason))
+                made.append(
+                    _of_step("quarantined", contact_id, at_ms, enrollment, track.step, due_ms, reason)
+                )
     for timer in row.timers:
         due_ms = timer.due_ms
         if 0 < due_ms <= at_ms:
@@ -218,7 +220,7 @@ def release(turn: Turn, _: dict[str, Any]) -> None:
     turn.retimed = True
 
 
-def _of_step(  # noqa: PLR0913, PLR0917 - one for each field
+def _of_step(
     kind: str, contact_id: str, at_ms: int, enrollment: Enrollment, step: str, due_ms: int, reason: str
 ) -> Decision:
     """Record what becomes of an enrollment's timer; without a step it is that of its own deadline."""
@@ -228,7 +230,7 @@ def _of_step(  # noqa: PLR0913, PLR0917 - one for each field
     )
 
 
-def _of_own(  # noqa: PLR0913, PLR0917 - one for each field
+def _of_own(
     kind: str, contact_id: str, at_ms: int, row: Row, timer: Timer, due_ms: int, reason: str
 ) -> Decision:
     """Record what becomes of a timer of the contact, with the program that it is there for, if any."""

@@ -99,6 +99,8 @@ class Tally:
         self.commands: dict[tuple[str, str], int] = {}  # by channel and program
         self.decisions: dict[str, int] = {}  # by kind
         self.suppressed: dict[str, int] = {}  # by rule
+        self.quarantined: dict[str, int] = {}  # timers by program, "" for none
+        self.released: dict[str, int] = {}  # the same
         self.forwarded = 0
         self.misplaced_keys = 0
         self.watermark_ms = 0
@@ -363,6 +365,9 @@ class Deciding:
             decisions[kind] = decisions.get(kind, 0) + 1
             if kind == "suppressed":
                 suppressed[decision.reason] = suppressed.get(decision.reason, 0) + 1
+            elif kind in {"quarantined", "released"}:
+                of = tally.quarantined if kind == "quarantined" else tally.released
+                of[decision.program] = of.get(decision.program, 0) + 1
 
     def store_changes(self, changes: Changes, position: bytes, changelog_offset: int) -> None:
         """Step 5 of a commit."""

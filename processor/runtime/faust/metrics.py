@@ -31,6 +31,8 @@ SERIES: Final[Mapping[str, str]] = {
     "trayecto_commands_total": "Commands given, by channel and program.",
     "trayecto_decisions_total": "Decisions, by kind: what was decided or held back.",
     "trayecto_suppressed_total": "Sends that were not made, by the rule that held them back.",
+    "trayecto_timers_quarantined_total": "Timers that raised and were stopped, by program: alert on it.",
+    "trayecto_timers_released_total": "Stopped timers that an operator released, by program.",
     "trayecto_forwarded_total": "Records forwarded to the partition of their contact.",
     "trayecto_keys_misplaced_total": "Records whose key is not their contact, in the right partition.",
     "trayecto_records_total": "Records of source topics that were worked on.",
@@ -74,6 +76,9 @@ class WorkerCollector(Collector):
         yield _counter("trayecto_commands_total", ["channel", "program"], commands)
         yield _counter("trayecto_decisions_total", ["kind"], _summed(t.decisions for t in tallies))
         yield _counter("trayecto_suppressed_total", ["rule"], _summed(t.suppressed for t in tallies))
+        stopped, let_go = _summed(t.quarantined for t in tallies), _summed(t.released for t in tallies)
+        yield _counter("trayecto_timers_quarantined_total", ["program"], stopped)
+        yield _counter("trayecto_timers_released_total", ["program"], let_go)
         yield _plain("trayecto_forwarded_total", sum(t.forwarded for t in tallies))
         yield _plain("trayecto_keys_misplaced_total", sum(t.misplaced_keys for t in tallies))
 

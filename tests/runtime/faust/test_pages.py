@@ -74,6 +74,8 @@ async def test_every_series_is_there_and_partitions_are_summed(served):
         tally.suppressed["no_consent"] = 1
         tally.dead["not_json"] = 4
         tally.decisions["entered"] = 1
+        tally.quarantined["welcome"] = 2
+        tally.released[""] = 1
         tally.watermark_ms = 1_772_357_400_000
     status, text = await get(session, "/metrics")
     assert status == 200
@@ -85,6 +87,8 @@ async def test_every_series_is_there_and_partitions_are_summed(served):
     assert {name for name, *_ in samples} >= set(SERIES)
     assert samples["trayecto_events_total", ("type", "page_viewed")] == 6
     assert samples["trayecto_commands_total", ("channel", "email"), ("program", "welcome")] == 4
+    assert samples["trayecto_timers_quarantined_total", ("program", "welcome")] == 4
+    assert samples["trayecto_timers_released_total", ("program", "")] == 2
     assert samples["trayecto_records_total",] == 12
     assert samples["trayecto_watermark_timestamp_seconds", ("partition", "0")] == 1_772_357_400
     assert samples["trayecto_partition_state", ("partition", "1"), ("state", "starting")] == 1
