@@ -41,6 +41,10 @@ ROW_BYTES_MAX: Final = 1 << 20  # of one row; a broker takes no record of the ch
 ROWS_HELD_MAX: Final = 20_000  # rows held in memory before the shell is asked to commit
 
 
+class UnwritableError(Exception):
+    """The outputs of an input cannot be written; it is not applied. Says the type of the error."""
+
+
 class RowTooLargeError(Exception):
     """An input would make a row larger than ROW_BYTES_MAX: it is not applied."""
 
@@ -238,7 +242,7 @@ class Driver:
             if len(data) > ROW_BYTES_MAX:
                 raise RowTooLargeError  # noqa: TRY301 - as whatever else the core cannot take
             if outputs and self._seal is not None:
-                self._seal(outputs)
+                _sealed(self._seal, outputs)
         except Exception as error:  # noqa: BLE001 - whatever it is, one input must not stop the log
             self._undo(partition, held, item, error)
             return
@@ -283,7 +287,7 @@ class Driver:
             try:
                 outputs = advance_shared(partition.shared, message)
                 if self._seal is not None:
-                    self._seal(outputs)
+                    _sealed(self._seal, outputs)
             except Exception as error:  # noqa: BLE001 - as above
                 partition.shared = Shared.decode(partition.shared_data)
                 self._failures.append(Failure(message, _reason(error)))
@@ -370,8 +374,18 @@ class Driver:
         return count, min(partition.store_next_ms for partition in self.partitions)
 
 
+def _sealed(seal: Callable[[Sequence[Output]], None], outputs: Sequence[Output]) -> None:
+    """Seal; whichever shell's code raises, for the record it is the same error."""
+    try:
+        seal(outputs)
+    except Exception as error:
+        raise UnwritableError(type(error).__name__) from error
+
+
 def _reason(error: Exception) -> str:
     """What went wrong, without any value that could be personal."""
+    if isinstance(error, UnwritableError):
+        return f"{error} of an output"
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
