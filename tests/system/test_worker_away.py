@@ -33,6 +33,7 @@ def test_a_broker_that_is_away_is_told_of_and_waited_for(tmp_path: Path, own_kaf
     assert worker.metrics()["trayecto_kafka_away_total"] == 1
     assert worker.stop() == 0
     said = worker.log.read_text()
+    assert said.count('"event": "stopped"') == 1
     assert said.count("Kafka is away: ") == 1
     assert said.count("Kafka is back: it was away for ") == 1
     assert check_equal(live, embedded(tmp_path, first, until_ms, 2), until_ms) > 50

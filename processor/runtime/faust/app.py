@@ -23,6 +23,7 @@ from processor.runtime.faust.engine import EngineFactory
 from processor.runtime.faust.errors import FencedInstanceError, StateInUseError
 from processor.runtime.faust.fixes.recovery import PartitionTables
 from processor.runtime.faust.fixes.untouched import UNTOUCHED
+from processor.runtime.faust.fixes.versions import check_versions
 from processor.runtime.faust.owner import Lanes
 from processor.runtime.faust.settings import WorkerSettings
 from processor.runtime.faust.table import States, StateTable
@@ -128,8 +129,11 @@ def make_app(
 ) -> WorkerApp:
     """Make the app of one worker.
 
+    Raises PackageError where the clients are not those whose insides are used.
+
     ``prepare`` is called in a thread before an engine is made, again while it raises RegistryUnavailable.
     """
+    check_versions()
     app = WorkerApp(
         settings,
         factory,
