@@ -36,7 +36,7 @@ _LOCK = "worker.lock"
 
 
 class WorkerApp(faust.App):
-    """A Faust app whose partitions are owned by lanes."""
+    """A Faust app whose partitions are owned by lanes. Raises PackageError; see ``fixes.versions``."""
 
     def __init__(
         self,
@@ -45,6 +45,7 @@ class WorkerApp(faust.App):
         prepare: Callable[[], None] | None = None,
         **options: Any,
     ) -> None:
+        check_versions()
         self.settings = settings
         self.states = States(settings)
         self.lanes = Lanes(self, settings, self.states, factory, prepare)
@@ -129,11 +130,8 @@ def make_app(
 ) -> WorkerApp:
     """Make the app of one worker.
 
-    Raises PackageError where the clients are not those whose insides are used.
-
     ``prepare`` is called in a thread before an engine is made, again while it raises RegistryUnavailable.
     """
-    check_versions()
     app = WorkerApp(
         settings,
         factory,
