@@ -180,6 +180,7 @@ def _register() -> None:
         schema,
         tail,
         test,
+        timers,
         topics,
         worker,
     )
@@ -205,6 +206,7 @@ def _register() -> None:
     ):
         app.command(rich_help_panel=panel, epilog=epilog(examples))(function)
     app.add_typer(contact.group(), name="contact", rich_help_panel=work)
+    app.add_typer(timers.group(), name="timers", rich_help_panel=work)
     app.add_typer(topics.group(), name="topics", rich_help_panel=kafka)
     app.add_typer(dlq.group(), name="dlq", rich_help_panel=kafka)
     app.add_typer(partition.group(), name="partition", rich_help_panel=kafka)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +131,16 @@ def _json(found: Seen, past: dict[str, Past]) -> None:
                 for name, one in past.items()
             ],
             "timers": [{"timer": name, "at": at(due)} for name, due in found.timers],
+            "stopped": [
+                {
+                    "program": one.program or None,
+                    "enrollment": one.enrollment or None,
+                    "step": one.step or None,
+                    "timer": one.timer,
+                    "due_at": at(one.due_ms),
+                }
+                for one in found.stopped
+            ],
             "caps": [{"cap": one.name, "used": one.used, "at_most": one.at_most} for one in found.caps],
             "row_bytes": found.row_bytes,
         }
@@ -168,6 +179,16 @@ def _show(found: Seen, past: dict[str, Past], topology: Topology) -> None:
     put("Lists", ["list", "since"], [(name, at(since)) for name, since in found.lists.items()])
     put("Scores", ["score", "value", "grade"], [(n, f"{v:g}", g) for n, v, g in found.scores], right=(1,))
     put("Segments", ["segment", "since"], [(name, at(since)) for name, since in found.segments.items()])
+    _show_waits(found, past, put, at)
+    if not found.enrollments:
+        out.print("It is in no program now.")
+    out.print(f"The row has {found.row_bytes:,} bytes.", style="dim")
+
+
+def _show_waits(
+    found: Seen, past: dict[str, Past], put: Callable[..., None], at: Callable[[int], str]
+) -> None:
+    """What the contact is in and was in, its timers, and what its caps have left."""
     put(
         "Programs",
         ["program", "key", "entered", "state", "step", "until"],
@@ -191,8 +212,10 @@ def _show(found: Seen, past: dict[str, Past], topology: Topology) -> None:
     )
     put("Timers", ["timer", "at"], [(name, at(due)) for name, due in found.timers])
     put(
+        "Stopped timers (they failed; see trayecto timers)",
+        ["program", "step", "timer", "was due"],
+        [(one.program, one.step, one.timer, at(one.due_ms)) for one in found.stopped],
+    )
+    put(
         "Caps", ["cap", "used", "of"], [(one.name, one.used, one.at_most) for one in found.caps], right=(1, 2)
     )
-    if not found.enrollments:
-        out.print("It is in no program now.")
-    out.print(f"The row has {found.row_bytes:,} bytes.", style="dim")

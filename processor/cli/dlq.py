@@ -139,6 +139,7 @@ def replay(
     ca_file: CaFile = None,
     reason: Reason = "",
     every: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Also those that were replayed before.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -148,11 +149,13 @@ def replay(
     declared. A record keeps its key, and counts from its arrival now. An event
     that was taken meanwhile is not counted twice. The dead letters stay where
     they are until their time is over; a replayed record's header
-    trayecto-replayed names its dead letter.
+    trayecto-replayed names its dead letter. What was replayed before is left
+    out, but with --again.
 
     The exit code is 1 when some could not be replayed.
     """
     from processor.cli.output import console, json_out, table
+    from processor.runtime.kafka.deadletters import BEFORE
     from processor.runtime.kafka.deadletters import replay as start
 
     if (bool(places), bool(reason), every).count(True) != 1:
@@ -163,14 +166,14 @@ def replay(
             chosen = iter([_one(settings, made, place) for place in places])
         else:
             chosen = _letters(settings, made, reason)
-        done = start(settings, made, chosen, dry=dry_run)
+        done = start(settings, made, chosen, dry=dry_run, again=again)
     if output is Output.JSON:
         json_out({"dry_run": dry_run, "replayed": done.sent, "kept": done.kept})
     else:
         rows = [("would be replayed" if dry_run else "replayed", done.sent)]
         rows += [(f"not: {why}", count) for why, count in done.kept.items()]
         console().print(table("Dead letters", ["", "count"], rows, right=(1,)))
-    if done.kept:
+    if set(done.kept) - {BEFORE}:
         raise typer.Exit(NO)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
+from contextlib import closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -93,7 +93,7 @@ def tail(
     topics = _topics(made, kind, channel)
     settings = connection(broker, registry, security, user, ca_file)
     unreadable = 0
-    with kafka_explained(), closing(schema_source(settings)) as source:
+    with kafka_explained(), _until_interrupted(follow=follow), closing(schema_source(settings)) as source:
         lines = Lines(_SUBJECTS[kind], source)
         for record in _records(settings, topics, limit, from_beginning, follow):
             line = lines.line(record)
@@ -108,6 +108,16 @@ def tail(
     sys.stdout.flush()
     if unreadable:
         raise typer.Exit(NO)
+
+
+@contextmanager
+def _until_interrupted(*, follow: bool) -> Iterator[None]:
+    """Following has no other end than Ctrl-C, which then is no failure."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not follow:
+            raise
 
 
 def _topics(topology: Topology, kind: Kind, channel: str) -> list[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Literal, Self
@@ -29,8 +29,11 @@ from processor.codec.outputs import (
     decision_line,
     decision_record,
 )
+from processor.codec.quick_outputs import command_body, decision_body
 from processor.codec.schemas import schema
-from processor.core.outputs import Command, Decision
+from processor.codec.sizes import check_message, check_size
+from processor.core.events import Message
+from processor.core.outputs import Command, Decision, Output
 
 __all__ = ["FORMATS", "RUN_MARKER", "Format", "OutputError", "OutputFolder"]
 
@@ -65,10 +68,50 @@ class OutputFolder:
         self.format: Format = format
         self._sync = sync
         self._files: dict[str, _File] = {}
+        self._lists: dict[str, list[Any]] = {}  # what waits for them, by the stem of the name
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _explained(path, error) from error
+
+    def seal(self, outputs: Sequence[Output]) -> None:
+        """Add the commands and decisions of one input, in order, or raise, and then add none of them.
+
+        They are held in memory, as they will be written, until :meth:`flush`.
+
+        Raises:
+            OutputTooLargeError: one is too large.
+            ValueError, TypeError, OverflowError: one cannot be written.
+        """
+        made: list[tuple[str, str, Any]] = []
+        for output in outputs:
+            if type(output) is Decision:
+                made.append(("decisions", "decision", self._decision(output)))
+            elif type(output) is Command:
+                made.append((f"commands.{output.channel}", "command", self._command(output)))
+            elif type(output) is Message:
+                check_message(output)
+        for stem, subject, item in made:
+            found = self._lists.get(stem)
+            if found is None:
+                found = self._lists[stem] = self._file(stem, subject).waiting
+            found.append(item)
+
+    def _decision(self, decision: Decision) -> Any:
+        if self.format == "jsonl":
+            line = decision_line(decision)
+            check_size(decision, len(line))
+            return line
+        check_size(decision, len(decision_body(decision)))
+        return decision_record(decision)
+
+    def _command(self, command: Command) -> Any:
+        if self.format == "jsonl":
+            line = command_line(command)
+            check_size(command, len(line))
+            return line
+        check_size(command, len(command_body(command)))
+        return command_record(command)
 
     def write(
         self,
@@ -77,19 +120,9 @@ class OutputFolder:
         dead_letters: Iterable[DeadLetter] = (),
     ) -> None:
         """Add outputs, in order. They are held in memory until :meth:`flush`."""
-        lines = self.format == "jsonl"
-        encode: Any = command_line if lines else command_record
-        waiting: dict[str, list[Any]] = {}
-        for command in commands:
-            found = waiting.get(command.channel)
-            if found is None:
-                file = self._file(f"commands.{command.channel}", "command")
-                found = waiting[command.channel] = file.waiting
-            found.append(encode(command))
-        decided = [(decision_line if lines else decision_record)(decision) for decision in decisions]
-        if decided:
-            self._file("decisions", "decision").waiting.extend(decided)
-        dead = [(dead_letter_line if lines else dead_letter_record)(letter) for letter in dead_letters]
+        self.seal([*commands, *decisions])
+        encode: Any = dead_letter_line if self.format == "jsonl" else dead_letter_record
+        dead = [encode(letter) for letter in dead_letters]
         if dead:
             self._file("dead-letters", "dead-letter").waiting.extend(dead)
 
@@ -177,6 +210,7 @@ class OutputFolder:
         for file in self._files.values():
             file.close()
         self._files.clear()
+        self._lists.clear()
 
     def __enter__(self) -> Self:
         return self

@@ -251,7 +251,7 @@ def fire(turn: Turn, program: Program, enrollment: Enrollment) -> None:
     """Timers of this enrollment are due: its own deadline first, then its tracks'."""
     now_ms = turn.now_ms
     turn.row.change_enrollment(enrollment)
-    if enrollment.due_ms and enrollment.due_ms <= now_ms:
+    if 0 < enrollment.due_ms <= now_ms:
         enrollment.due_ms = 0
         turn.retimed = True
         if enrollment.state in {ACTIVE, PENDING}:
@@ -260,7 +260,7 @@ def fire(turn: Turn, program: Program, enrollment: Enrollment) -> None:
             end(turn, enrollment, "window_closed", "window_closed")
         return
     for track in enrollment.tracks:
-        if track.due_ms and track.due_ms <= now_ms:
+        if 0 < track.due_ms <= now_ms:
             track.due_ms = 0
             turn.retimed = True
             if track.state == LISTENING and not _timed_out(program, track, now_ms):

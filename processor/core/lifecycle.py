@@ -138,6 +138,7 @@ DECISIONS: Final[dict[str, str]] = {
     "clamped": "an event time ahead of its log was set back to the log's",
     "late": "an event older than the contact's clock was applied at the clock",
     "quarantined": "a timer raised; it is stopped and kept for a look",
+    "released": "an operator let a timer go that was stopped; it is due now",
     "duplicate": "an event id seen before was dropped",
     "limit": "a limit of the row was reached; the reason says which and what was let go",
 }

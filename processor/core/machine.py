@@ -140,7 +140,8 @@ def _event(turn: Turn, event: Event, watermark_ms: int, hops: int = 0) -> None:
                     detail={"event": event.event_id, "by_ms": clock_ms - occurred_ms},
                 )
             )
-    row.active_ms = now_ms
+    if event.type != "timers_released":  # an operator's event is nothing that the contact did
+        row.active_ms = now_ms
     turn.now_ms = now_ms
     turn.occurred_ms = occurred_ms
     turn.event_id = event.event_id

@@ -1,4 +1,4 @@
-"""What events say about the contact itself: attributes, consents, lists.
+"""What events say about the contact itself: attributes, consents, lists; and an operator's release of timers.
 
 Each change marks what depends on it, so that segments are looked at again and date timers set anew.
 """
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from processor.core.limits import ATTRIBUTES_MAX, CONSENTS_MAX, LISTS_MAX
 from processor.core.outputs import Decision
+from processor.core.timers import release
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,4 +112,5 @@ BUILT_IN: dict[str, Callable[[Turn, dict[str, Any]], None]] = {
     "consent_withdrawn": _consent_withdrawn,
     "list_joined": _list_joined,
     "list_left": _list_left,
+    "timers_released": release,
 }

@@ -31,6 +31,7 @@ BUILT_IN_EVENTS: Final[Mapping[str, Mapping[str, str]]] = {
     "contact_added": {"program": "string"},
     "contact_removed": {"program": "string"},
     "contact_identified": {"anonymous_id": "string"},
+    "timers_released": {},
 }
 
 # Event types the machine raises itself; nobody can publish them.

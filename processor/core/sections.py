@@ -129,9 +129,9 @@ class Sends:
 class Track:
     """A branch of an enrollment: the step it stands at and what it waits for.
 
-    ``state`` is a track state of ``lifecycle``; ``due_ms`` is 0 when no timer is set; ``mark`` is the
-    step's own memory (a repeat's round, why a send is held); ``answer`` holds what is kept of the event
-    that ended the latest wait_for.
+    ``state`` is a track state of ``lifecycle``; ``due_ms`` is 0 when no timer is set, negative when it is in
+    quarantine (``timers``); ``mark`` is the step's own memory (a repeat's round, why a send is held);
+    ``answer`` holds what is kept of the event that ended the latest wait_for.
     """
 
     def __init__(
@@ -329,7 +329,7 @@ def write_enrollments(to: BytesWriter, enrollments: list[Enrollment]) -> None:
 class Timer:
     """A timer of the contact rather than of an enrollment.
 
-    ``kind``: a date or an inactivity entry, or another look at a segment, grade, or enrollment's conditions.
+    ``kind``: a date or inactivity entry, or another look at a segment, grade, or enrollment's conditions.
     """
 
     def __init__(self, due_ms: int, kind: str, name: str) -> None:

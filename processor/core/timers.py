@@ -3,12 +3,17 @@
 The row is the authority: it lists its timers, and an index elsewhere only hints at them. A timer that only
 *looks again* is never put off: firing early looks and sets it anew, while moving it at every event would
 write the timer index at every event.
+
+A timer that raised is in **quarantine**: its due instant is negated, in the row and nowhere else, so that
+nothing fires it before an operator releases it. Two things can take its place: a look that succeeds (a look
+is all that such a timer is for), and whatever sets the same wait or date anew.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from processor.core.outputs import Decision
 from processor.core.sections import Timer
 from processor.core.time import date_at, local_date, month_day, yearly
 from processor.core.turn import NEVER_MS, zone_of
@@ -16,6 +21,7 @@ from processor.core.turn import NEVER_MS, zone_of
 if TYPE_CHECKING:
     from processor.core.model import Entry
     from processor.core.rows import Row
+    from processor.core.sections import Enrollment
     from processor.core.turn import Turn
 
 __all__ = [
@@ -27,34 +33,35 @@ __all__ = [
     "look_again",
     "postpone_idle",
     "quarantine",
+    "release",
     "take_due",
 ]
 
 
 def earliest(row: Row) -> int:
-    """The row's earliest due instant, 0 when nothing waits."""
+    """The row's earliest due instant, 0 when nothing waits; what is in quarantine waits for nobody."""
     due = NEVER_MS
     if row.inside:
         for enrollment in row.enrollments:
             at = enrollment.due_ms
-            if at and at < due:
+            if 0 < at < due:
                 due = at
             for track in enrollment.tracks:
                 at = track.due_ms
-                if at and at < due:
+                if 0 < at < due:
                     due = at
     for timer in row.timers:
         at = timer.due_ms
-        if at < due:  # noqa: PLR1730 - min() would box both
+        if 0 < at < due:
             due = at
     return 0 if due == NEVER_MS else due
 
 
 def take_due(row: Row, at_ms: int) -> list[Timer]:
     """Take the contact's timers due by ``at_ms`` out of the row, earliest first."""
-    due = [timer for timer in row.timers if timer.due_ms <= at_ms]
+    due = [timer for timer in row.timers if 0 < timer.due_ms <= at_ms]
     if due:
-        row.change_timers()[:] = [timer for timer in row.timers if timer.due_ms > at_ms]
+        row.change_timers()[:] = [timer for timer in row.timers if not 0 < timer.due_ms <= at_ms]
         due.sort(key=lambda timer: (timer.due_ms, timer.kind, timer.name))
     return due
 
@@ -130,7 +137,7 @@ def postpone_idle(turn: Turn, until_ms: int) -> bool:
     """Put off the inactivity timers due by ``until_ms`` whose contact has been active since; True if any."""
     moved = False
     for timer in turn.row.timers:
-        if timer.due_ms <= until_ms and timer.kind == "idle":
+        if 0 < timer.due_ms <= until_ms and timer.kind == "idle":
             program, _, name = timer.name.partition("/")
             entry = turn.topology.entry_named(program, name)
             if entry is not None:
@@ -156,17 +163,91 @@ def arm_idle(turn: Turn, entries: tuple[Entry, ...]) -> None:
             turn.retimed = True
 
 
-def quarantine(row: Row, at_ms: int) -> None:
-    """Stop the timers due by ``at_ms``: firing them raised. They stay in the row, to be seen and released."""
+def quarantine(row: Row, contact_id: str, at_ms: int, reason: str) -> list[Decision]:
+    """Stop the timers due by ``at_ms``: firing them raised. Returns a decision for each.
+
+    They stay in the row, to be seen and released: the due instant of one that is stopped is negated.
+    """
+    made: list[Decision] = []
     for enrollment in row.enrollments:
-        row.change_enrollment(enrollment)
-        if 0 < enrollment.due_ms <= at_ms:
-            enrollment.due_ms = 0
+        due_ms = enrollment.due_ms
+        if 0 < due_ms <= at_ms:
+            row.change_enrollment(enrollment)
+            enrollment.due_ms = -due_ms
+            made.append(_of_step("quarantined", contact_id, at_ms, enrollment, "", due_ms, reason))
         for track in enrollment.tracks:
-            if 0 < track.due_ms <= at_ms:
-                track.due_ms = 0
-                track.mark = "quarantined"
-    for timer in row.change_timers():
-        if timer.due_ms <= at_ms:
-            timer.due_ms = NEVER_MS - 1
+            due_ms = track.due_ms
+            if 0 < due_ms <= at_ms:
+                row.change_enrollment(enrollment)
+                track.due_ms = -due_ms
+                made.append(
+                    _of_step("quarantined", contact_id, at_ms, enrollment, track.step, due_ms, reason)
+                )
+    for timer in row.timers:
+        due_ms = timer.due_ms
+        if 0 < due_ms <= at_ms:
+            row.change_timers()
+            timer.due_ms = -due_ms
+            made.append(_of_own("quarantined", contact_id, at_ms, row, timer, due_ms, reason))
     row.due_ms = earliest(row)
+    return made
+
+
+def release(turn: Turn, _: dict[str, Any]) -> None:
+    """``timers_released``: an operator lets the timers go that were stopped. They are due now.
+
+    One that was stopped before the contact's clock came to its instant keeps that.
+    """
+    row, contact_id, now_ms = turn.row, turn.contact_id, turn.now_ms
+    for enrollment in row.enrollments:
+        due_ms = -enrollment.due_ms
+        if due_ms > 0:
+            row.change_enrollment(enrollment)
+            enrollment.due_ms = max(due_ms, now_ms)
+            turn.out.append(_of_step("released", contact_id, now_ms, enrollment, "", due_ms, ""))
+        for track in enrollment.tracks:
+            due_ms = -track.due_ms
+            if due_ms > 0:
+                row.change_enrollment(enrollment)
+                track.due_ms = max(due_ms, now_ms)
+                turn.out.append(_of_step("released", contact_id, now_ms, enrollment, track.step, due_ms, ""))
+    for timer in row.timers:
+        due_ms = -timer.due_ms
+        if due_ms > 0:
+            row.change_timers()
+            timer.due_ms = max(due_ms, now_ms)
+            turn.out.append(_of_own("released", contact_id, now_ms, row, timer, due_ms, ""))
+    turn.retimed = True
+
+
+def _of_step(
+    kind: str, contact_id: str, at_ms: int, enrollment: Enrollment, step: str, due_ms: int, reason: str
+) -> Decision:
+    """Record what becomes of an enrollment's timer; without a step it is that of its own deadline."""
+    detail = {"timer": "step" if step else "deadline", "due": due_ms}
+    return Decision(
+        kind, contact_id, at_ms, enrollment.program, enrollment.version, enrollment.id, step, reason, detail
+    )
+
+
+def _of_own(
+    kind: str, contact_id: str, at_ms: int, row: Row, timer: Timer, due_ms: int, reason: str
+) -> Decision:
+    """Record what becomes of a timer of the contact, with the program that it is there for, if any."""
+    detail = {"timer": timer.kind, "name": timer.name, "due": due_ms}
+    if timer.kind == "look":
+        for enrollment in row.enrollments:
+            if enrollment.id == timer.name:
+                return Decision(
+                    kind,
+                    contact_id,
+                    at_ms,
+                    enrollment.program,
+                    enrollment.version,
+                    enrollment.id,
+                    "",
+                    reason,
+                    detail,
+                )
+    program = timer.name.partition("/")[0] if timer.kind in {"date", "idle"} else ""
+    return Decision(kind, contact_id, at_ms, program, 0, "", "", reason, detail)

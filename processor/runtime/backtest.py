@@ -15,9 +15,10 @@ from typing import Final
 import msgspec
 
 from processor.codec.outputs import DeadLetter
+from processor.codec.sizes import check_outputs
 from processor.codec.writers import Format, OutputFolder
 from processor.core.model import Topology
-from processor.core.outputs import Command, Decision
+from processor.core.outputs import Output
 from processor.runtime.position import Position, RunError
 from processor.runtime.replay import CHUNK_RECORDS, Progress, Replay, Sink, wall_clock
 from processor.runtime.summary import RunReport
@@ -81,9 +82,11 @@ def backtest(options: BacktestOptions, on_progress: Callable[[Progress], None] |
 class _Nowhere:
     """Outputs that nobody asked for: they are counted, and gone."""
 
-    def write(
-        self, commands: Sequence[Command], decisions: Sequence[Decision], dead_letters: Sequence[DeadLetter]
-    ) -> None:
+    def seal(self, outputs: Sequence[Output]) -> None:
+        """Refuse what no shell can write."""
+        check_outputs(outputs)
+
+    def write(self, *, dead_letters: Sequence[DeadLetter]) -> None:
         """Let go of them."""
 
     def flush(self) -> dict[str, int]:

@@ -43,6 +43,10 @@ AN_INPUT: Final = 4  # timers, and contacts of a sweep, that may act before a re
 BEHIND_MS_MAX: Final = 60_000  # timers that have been due for longer act first, however many they are
 
 
+class UnwritableError(Exception):
+    """The outputs of an input cannot be written; it is not applied. Says the type of the error."""
+
+
 class RowTooLargeError(Exception):
     """An input would make a row larger than ROW_BYTES_MAX: it is not applied."""
 
@@ -306,7 +310,7 @@ class Driver:
             if len(data) > ROW_BYTES_MAX:
                 raise RowTooLargeError  # noqa: TRY301 - as whatever else the core cannot take
             if outputs and self._seal is not None:
-                self._seal(outputs)
+                _sealed(self._seal, outputs)
         except Exception as error:  # noqa: BLE001 - whatever it is, one input must not stop the log
             self._undo(partition, held, item, error)
             return
@@ -352,7 +356,7 @@ class Driver:
             try:
                 outputs = advance_shared(partition.shared, message)
                 if self._seal is not None:
-                    self._seal(outputs)
+                    _sealed(self._seal, outputs)
             except Exception as error:  # noqa: BLE001 - as above
                 partition.shared = Shared.decode(partition.shared_data)
                 self._failures.append(Failure(message, _reason(error)))
@@ -375,16 +379,17 @@ class Driver:
             at_ms = item.at_ms if isinstance(item, Due) else self.watermark_ms
             row = held.decode(partition.shared.sweep_number)
             row.swept = partition.shared.sweep_number
-            quarantine(row, at_ms)
+            decisions = quarantine(row, item.contact_id, at_ms, reason)
+            if not decisions:  # a sweep raised, and no timer was due
+                decisions = [Decision("quarantined", item.contact_id, at_ms, reason=reason)]
             held.data = row.encode()
             held.due_ms = row.due_ms
             if row.due_ms:
                 heapq.heappush(partition.heap, (row.due_ms, item.contact_id))
                 self._next_ms = min(self._next_ms, row.due_ms)
-            decision = Decision("quarantined", item.contact_id, at_ms, reason=reason)
             if self._seal is not None:
-                self._seal([decision])
-            self._decisions.append(decision)
+                self._seal(decisions)
+            self._decisions += decisions
         elif held.data is None:
             del partition.rows[item.contact_id]
 
@@ -438,8 +443,18 @@ class Driver:
         return count, min(partition.store_next_ms for partition in self.partitions)
 
 
+def _sealed(seal: Callable[[Sequence[Output]], None], outputs: Sequence[Output]) -> None:
+    """Seal; whichever shell's code raises, for the record it is the same error."""
+    try:
+        seal(outputs)
+    except Exception as error:
+        raise UnwritableError(type(error).__name__) from error
+
+
 def _reason(error: Exception) -> str:
     """What went wrong, without any value that could be personal."""
+    if isinstance(error, UnwritableError):
+        return f"{error} of an output"
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -13,10 +15,12 @@ from processor.core.model import Topology
 from processor.core.rows import Row
 from processor.core.scoring import decayed, grade_now
 from processor.core.shared import Shared
-from processor.core.turn import NEVER_MS, Turn
+from processor.core.turn import Turn
 from processor.store import StateError
 
-__all__ = ["CapUse", "Seen", "StandsAt", "read_row", "seen"]
+__all__ = ["CapUse", "Seen", "StandsAt", "Stopped", "read_row", "seen", "stopped_in", "stopped_of"]
+
+_CONTACT_AT: Final = 3  # in a row's key: behind the kind and two bytes of the partition
 
 
 class StandsAt(msgspec.Struct, frozen=True):
@@ -44,7 +48,7 @@ class Seen(msgspec.Struct, frozen=True):
     """A contact as its row says it, at ``at_ms``. ``alias``: the contact that it has become.
 
     ``consents``: (purpose or purpose/channel, granted, at ms). ``scores``: (model, value, grade). ``timers``:
-    (what, at ms).
+    (what, at ms); ``stopped``: those in quarantine, wherever they are.
     """
 
     contact_id: str
@@ -58,32 +62,105 @@ class Seen(msgspec.Struct, frozen=True):
     segments: dict[str, int]
     enrollments: tuple[StandsAt, ...]
     timers: tuple[tuple[str, int], ...]
+    stopped: tuple[Stopped, ...]
     caps: tuple[CapUse, ...]
     row_bytes: int
 
 
+class Stopped(msgspec.Struct, frozen=True):
+    """A timer in quarantine. ``timer`` is its kind, with what it is named after; ``step`` "" for none."""
+
+    contact_id: str
+    program: str
+    enrollment: str
+    step: str
+    timer: str
+    due_ms: int
+
+
 def read_row(state: Path, contact: str) -> bytes | None:
-    """Return the stored row of a contact, None when it has none; works while a run is using the state.
+    """Return the stored row of a contact, None when it has none; works while a run or worker uses the state.
 
     Raises:
-        StateError: there is no state in the folder, or it cannot be read.
+        StateError: there is no state in the folder, it cannot be read, or it is a worker's that does not have
+            the contact's partition.
     """
+    folders = _folders(state)
+    with _opened(folders[0]) as (database, partitions):
+        number = partition_of(contact, partitions)
+        key = b"r" + number.to_bytes(2, "big") + contact.encode()
+        if folders[0] == state:
+            found: bytes | None = database.get(key)
+            return found
+    folder = state / f"partition-{number}"
+    if folder not in folders:
+        raise StateError(
+            f"{contact} lives in partition {number}, which is another worker's: {state} lacks it"
+        )
+    with _opened(folder) as (database, _):
+        here: bytes | None = database.get(key)
+    return here
+
+
+def stopped_in(state: Path) -> Iterator[Stopped]:
+    """Yield every timer in quarantine, in a pass over all rows; works while a run or worker uses the state.
+
+    Raises:
+        StateError: as :func:`read_row`.
+    """
+    for folder in _folders(state):
+        with _opened(folder) as (database, _):
+            rows = database.iter()
+            rows.seek(b"r")
+            while rows.valid() and rows.key()[:1] == b"r":
+                row = Row.decode(rows.value())
+                if row.inside or row.timers:
+                    yield from stopped_of(row, rows.key()[_CONTACT_AT:].decode())
+                rows.next()
+
+
+def stopped_of(row: Row, contact: str) -> list[Stopped]:
+    """Return the timers of a row that are in quarantine."""
+    found = []
+    for one in row.enrollments:
+        if one.due_ms < 0:
+            found.append(Stopped(contact, one.program, one.id, "", "deadline", -one.due_ms))
+        found += [
+            Stopped(contact, one.program, one.id, track.step, "step", -track.due_ms)
+            for track in one.tracks
+            if track.due_ms < 0
+        ]
+    for timer in row.timers:
+        if timer.due_ms < 0:
+            program = timer.name.partition("/")[0] if timer.kind in {"date", "idle"} else ""
+            found.append(Stopped(contact, program, "", "", f"{timer.kind} {timer.name}", -timer.due_ms))
+    return found
+
+
+def _folders(state: Path) -> list[Path]:
+    """The databases of a state: a run has one, a worker one for each partition."""
+    if (state / "CURRENT").is_file():
+        return [state]
+    found = [path.parent for path in state.glob("partition-*/CURRENT")]
+    if not found:
+        raise StateError(f"{state} holds no state: give the --state folder of a run or of a worker")
+    return sorted(found)
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[tuple[Any, int]]:
+    """Open a database to read: it, and the number of partitions. A writer goes on beside it."""
     from rocksdict import AccessType, Options, Rdict  # noqa: PLC0415  a heavy import that few commands need
 
-    if not (state / "CURRENT").is_file():
-        raise StateError(f"{state} holds no state: give the --state folder of a run")
     try:
-        database = Rdict(str(state), options=Options(raw_mode=True), access_type=AccessType.read_only())
+        database = Rdict(str(folder), options=Options(raw_mode=True), access_type=AccessType.read_only())
     except Exception as error:
-        raise StateError(f"the state in {state} cannot be read: {error}") from error
+        raise StateError(f"the state in {folder} cannot be read: {error}") from error
     try:
         meta = database.get(b"m")
         if meta is None:
-            raise StateError(f"{state} holds some other RocksDB database: give the --state folder of a run")
-        partitions = int(msgspec.json.decode(meta)["partitions"])
-        number = partition_of(contact, partitions)
-        found: bytes | None = database.get(b"r" + number.to_bytes(2, "big") + contact.encode())
-        return found
+            raise StateError(f"{folder} holds some other RocksDB database: give the --state folder of a run")
+        yield database, int(msgspec.json.decode(meta)["partitions"])
     finally:
         database.close()
 
@@ -109,11 +186,8 @@ def seen(topology: Topology, contact: str, data: bytes, at_ms: int | None = None
         tuple(scores),
         row.segments,
         tuple(_enrollments(row)),
-        tuple(
-            (f"{timer.kind} {timer.name}", timer.due_ms)
-            for timer in row.timers
-            if timer.due_ms < NEVER_MS - 1
-        ),
+        tuple((f"{timer.kind} {timer.name}", timer.due_ms) for timer in row.timers if timer.due_ms > 0),
+        tuple(stopped_of(row, contact)),
         tuple(_caps(topology, row, now_ms)),
         len(data),
     )
@@ -125,12 +199,12 @@ def _enrollments(row: Row) -> list[StandsAt]:
         state = EnrollmentState(one.state).name.lower()
         head = (one.program, one.version, one.key, one.entered_ms, state)
         found += [
-            StandsAt(*head, track.step, TrackState(track.state).name.lower(), track.due_ms)
+            StandsAt(*head, track.step, TrackState(track.state).name.lower(), max(track.due_ms, 0))
             for track in one.tracks
             if track.state != TrackState.ENDED
         ]
         if not one.tracks:
-            found.append(StandsAt(*head, "", "", one.due_ms))
+            found.append(StandsAt(*head, "", "", max(one.due_ms, 0)))
     return found
 
 

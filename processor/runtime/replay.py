@@ -1,7 +1,8 @@
 """One log through the driver, chunk by chunk, with a commit after each: what every shell over files does.
 
 For a chunk: decode, check against the event schemas, read the rows ahead, feed record after record with the
-watermark, write the outputs and flush them, then one commit of rows and position. The order is what makes a
+watermark, each one's outputs made ready to be written as part of it; write those, flush them, then one commit
+of rows and position. The order is what makes a
 restart exact: outputs that are longer than the position says are cut back, never the other way round.
 
 **Watermark.** The running maximum, over all sources, of a record's append time less a grace of 2 s, or of its
@@ -30,7 +31,7 @@ from processor.codec.outputs import DeadLetter
 from processor.codec.readers import Batch, Source
 from processor.core.events import Event
 from processor.core.model import Topology
-from processor.core.outputs import Command, Decision
+from processor.core.outputs import Output
 from processor.core.schema import validate
 from processor.core.turn import NEVER_MS
 from processor.runtime.driver import Driver, Failure
@@ -59,10 +60,12 @@ STEPS: Final = ("read", "taken", "written", "flushed", "committed")
 class Sink(Protocol):
     """Where outputs go: :class:`processor.codec.writers.OutputFolder`, or nowhere."""
 
-    def write(
-        self, commands: Sequence[Command], decisions: Sequence[Decision], dead_letters: Sequence[DeadLetter]
-    ) -> None:
-        """Take outputs."""
+    def seal(self, outputs: Sequence[Output]) -> None:
+        """Take the outputs of one input, or raise where one cannot be written, or is too large."""
+        ...
+
+    def write(self, *, dead_letters: Sequence[DeadLetter]) -> None:
+        """Take dead letters."""
         ...
 
     def flush(self) -> dict[str, int]:
@@ -122,7 +125,12 @@ class Replay:
         self._stopped = stopped
         self._on_progress = on_progress
         self._driver = Driver(
-            topology, store, position.partitions, checkpoint=self._checkpoint, rows_held_max=rows_held_max
+            topology,
+            store,
+            position.partitions,
+            checkpoint=self._checkpoint,
+            rows_held_max=rows_held_max,
+            seal=sink.seal,
         )
         self._watermark_ms = max(position.watermark_ms, self._driver.watermark_ms)
         self._records: Batch = []  # the chunk at hand, and how many of its records are done
@@ -307,7 +315,7 @@ class Replay:
         position = self.position
         taken = self._driver.take()
         self._hook("taken")
-        self._sink.write(taken.commands, taken.decisions, self._dead_letters(taken.failures))
+        self._sink.write(dead_letters=self._dead_letters(taken.failures))  # all else was sealed
         self._hook("written")
         position.lengths = self._sink.flush()
         self._hook("flushed")

@@ -174,6 +174,14 @@ def _reason(moment: Moment, default: str = "{reason}") -> str:
     return known
 
 
+def _timer(moment: Moment) -> str:
+    """The timer that a moment is about."""
+    if moment.step:
+        return f"the timer of {moment.step}"
+    what = f"{moment.detail.get('timer', '')} {moment.detail.get('name', '')}".strip()
+    return f"a timer ({what})" if what else "a timer"
+
+
 def _until(moment: Moment, show: Callable[[int], str]) -> str:
     until = moment.detail.get("until")
     return show(until) if isinstance(until, int) else str(until or "")
@@ -274,7 +282,8 @@ _SENTENCES: Final[Mapping[str, Callable[[Moment, Callable[[int], str]], str]]] =
     "forwarded": _words(lambda m: f"event {m.detail.get('event')} went on to {m.detail.get('to')}"),
     "clamped": _words(lambda m: f"event {m.detail.get('event')} claimed a time ahead of its log; set back"),
     "late": _late,
-    "quarantined": _words(lambda m: f"a timer failed and is stopped for a look: {m.reason}"),
+    "quarantined": _words(lambda m: f"{_timer(m)} failed and is stopped for a look: {m.reason}"),
+    "released": _words(lambda m: f"{_timer(m)} was released by an operator, and is due now"),
     "duplicate": _words(lambda m: f"event {m.detail.get('event')} had come before and was dropped"),
     "limit": _words(_reason),
 }

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
+from processor.codec.sizes import check_outputs
 from processor.core.events import Event
 from processor.core.ids import fingerprint
 from processor.core.lifecycle import ENDED
@@ -44,7 +45,7 @@ class Simulation:
         self.failures: list[Failure] = []
         self.path: list[Moment] = []
         self._store = MemoryStore(1)
-        self._driver = Driver(topology, self._store, 1)
+        self._driver = Driver(topology, self._store, 1, seal=check_outputs)
         self._events = 0
 
     @property

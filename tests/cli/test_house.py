@@ -42,6 +42,8 @@ PROMISED = (
     "dlq replay",
     "partition list",
     "partition resume",
+    "timers list",
+    "timers release",
 )
 
 

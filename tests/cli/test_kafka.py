@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
+
+from processor.codec.outputs import decision_line
+from processor.core.outputs import Decision
+from processor.runtime.kafka import tail
+from processor.runtime.kafka.tail import Record
 
 CONNECTED = (
     ("topics", "create"),
@@ -71,3 +79,19 @@ def test_wrong_usage(cli, shop, command, said):
     done = cli(*command, "-t", "shop", "--broker", "127.0.0.1:1")
     assert done.code == 2
     assert said in done.err
+
+
+@pytest.mark.parametrize(("options", "code"), [(["--follow"], 0), ([], 130)])
+def test_following_ends_quietly_with_ctrl_c(cli, shop, monkeypatch, options, code):
+    line = decision_line(Decision("stepped", "c", 1_772_357_400_000))
+    record = Record("decisions", 0, 0, 0, b"c", line)
+
+    def interrupted(*_: Any, **__: Any) -> Iterator[Record]:
+        yield record
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tail, "read_all", interrupted)
+    done = cli("tail", "decisions", "--from-beginning", *options, "-t", shop, "--broker", "127.0.0.1:1")
+    assert done.code == code
+    assert '"stepped"' in done.out
+    assert (done.err == "") is (code == 0)

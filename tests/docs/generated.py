@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from processor.codec import events as codec
-from processor.codec import outputs, registry
+from processor.codec import outputs, registry, sizes
 from processor.codec.wire import WIRE_REASONS
 from processor.core import enrollments, entries, identity, limits, machine, shared, topics
 from processor.core.expressions.functions import FUNCTIONS, signature
@@ -86,6 +86,12 @@ LIMITS: tuple[tuple[Any, str, str, str], ...] = (
     (topics, "PARTITIONS_MAX", "partitions of a topic", "the topology is refused"),
     (driver, "ROWS_HELD_MAX", "rows in memory before a commit is asked for", "the shell commits"),
     (driver, "ROW_BYTES_MAX", "bytes of a row", "the event that would do it is a dead letter: `failed`"),
+    (
+        sizes,
+        "OUTPUT_BYTES_MAX",
+        "bytes of a command, a decision or a message",
+        "the input that would give it is a dead letter: `failed`",
+    ),
     (codec, "LINE_BYTES_MAX", "bytes of one event", "a dead letter: `too_large`"),
     (codec, "ID_BYTES_MAX", "bytes of an event id, a contact id, a type", "a dead letter"),
     (outputs, "RAW_BYTES_MAX", "bytes of a refused record that are kept", "the rest is cut off"),

@@ -15,7 +15,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from processor.codec.murmur2 import partition_of
-from processor.codec.outputs import DeadLetter, command_line
+from processor.codec.outputs import command_line
 from processor.codec.records import Clock, Encoder
 from processor.codec.registry import FileSchemas
 from processor.core.outputs import Command, Decision
@@ -56,18 +56,24 @@ def command(number: int, channel: str = "push") -> Command:
     )
 
 
-def raw_records(shop, topic):
-    """Every record of a topic, committed or not, as (partition, key, value, timestamp)."""
+def raw_records(shop, topic, partitions=3):
+    """Every record of a topic as (partition, key, value, timestamp)."""
     consumer = Consumer(
-        {"bootstrap.servers": shop.settings.broker, "group.id": "raw", "enable.auto.commit": False}
+        {
+            "bootstrap.servers": shop.settings.broker,
+            "group.id": "raw",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+        }
     )
-    parts = [TopicPartition(topic, number, 0) for number in range(3)]
-    total = sum(consumer.get_watermark_offsets(part)[1] for part in parts)
-    consumer.assign(parts)
+    consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
     found: list[Any] = []
+    ended = 0
     end = time.monotonic() + 60
-    while len(found) < total and time.monotonic() < end:
-        found += consumer.consume(1000, 0.2)
+    while ended < partitions and time.monotonic() < end:
+        for one in consumer.consume(1000, 0.2):
+            ended += one.error() is not None
+            found += [one] * (one.error() is None)
     consumer.close()
     return [(one.partition(), one.key(), one.value(), one.timestamp()) for one in found]
 
@@ -300,72 +306,3 @@ def test_following_outlasts_silence_but_not_its_broker(own_kafka, tmp_path):
         process.kill()
     assert process.returncode == 3
     assert b"does not answer" in err
-
-
-def letter(shop, reason, offset, raw, topic=None):
-    topic = shop.names.events[0] if topic is None else topic
-    return DeadLetter.of_record(reason, "m", raw, topic, 1, offset)
-
-
-def test_dead_letters_are_counted_shown_and_replayed(shop):
-    topic, events = shop.names.dead_letters, shop.names.events[0]
-    encode = Encoder("dead-letter", FILES.head(topic, "dead-letter")).encode
-    good = event_lines(1).strip()
-    shop.produce(
-        topic,
-        (0, b"c-0", encode(letter(shop, "unknown_event_type", 5, good))),
-        (0, b"c-0", encode(letter(shop, "unknown_event_type", 6, b"\xff\x00"))),
-        (0, None, encode(letter(shop, "tombstone", 7, None))),
-        (1, b"c-0", encode(letter(shop, "not_json", 8, b"{", topic="elsewhere"))),
-        (1, b"c-0", encode(DeadLetter("failed", "m", "", 0, b"x"))),
-        (1, b"c-0", b"junk"),
-    )
-    counted = shop.cli("dlq", "list", "-o", "json").json
-    assert {(one["reason"], one["topic"]): one["count"] for one in counted} == {
-        ("unknown_event_type", events): 2,
-        ("tombstone", events): 1,
-        ("not_json", "elsewhere"): 1,
-        ("failed", ""): 1,
-        ("unknown_format", topic): 1,
-    }
-    assert counted[0]["reason"] == "unknown_event_type"
-    assert counted[0]["last"] == "0:1"
-    assert "unknown_event_type" in shop.cli("dlq", "list").out
-
-    shown = shop.cli("dlq", "show", "0:0", "-o", "json").json
-    assert (shown["topic"], shown["partition"], shown["offset"], shown["key"]) == (events, 1, 5, "c-0")
-    assert shown["raw"] == good.decode()
-    assert shop.cli("dlq", "show", "0:1", "-o", "json").json["raw_base64"] == "/wA="
-    for place, code in (("0:99", 1), ("7:0", 1), ("0", 2), ("a:b", 2)):
-        assert shop.cli("dlq", "show", place).code == code
-
-    dry = shop.cli("dlq", "replay", "--all", "--dry-run", "-o", "json")
-    assert dry.code == 1
-    assert dry.json["replayed"] == 2
-    assert sum(dry.json["kept"].values()) == 4
-    assert raw_records(shop, events) == []
-    done = shop.cli("dlq", "replay", "--reason", "unknown_event_type", "-o", "json")
-    assert (done.code, done.json["replayed"]) == (0, 2), done.err
-    home = partition_of("c-0", 3)
-    assert [(part, key, value) for part, key, value, _ in raw_records(shop, events)] == [
-        (home, b"c-0", good),
-        (home, b"c-0", b"\xff\x00"),
-    ]
-    assert shop.cli("dlq", "replay", "0:0").code == 0
-    assert len(raw_records(shop, events)) == 3
-    assert shop.cli("dlq", "replay").code == 2
-
-
-def test_a_replayed_record_names_its_dead_letter(shop):
-    topic, events = shop.names.dead_letters, shop.names.events[0]
-    encode = Encoder("dead-letter", FILES.head(topic, "dead-letter")).encode
-    shop.produce(topic, (2, b"c-0", encode(letter(shop, "no_type", 5, b"{}"))))
-    assert shop.cli("dlq", "replay", "2:0").code == 0
-    consumer = Consumer(
-        {"bootstrap.servers": shop.settings.broker, "group.id": "raw", "enable.auto.commit": False}
-    )
-    consumer.assign([TopicPartition(events, partition_of("c-0", 3), 0)])
-    record = consumer.poll(30)
-    consumer.close()
-    assert record is not None
-    assert record.headers() == [("trayecto-replayed", f"{topic}/2:0".encode())]

@@ -77,6 +77,8 @@ class WaitFor(Node):
         return self.otherwise
 
     def _set_timer(self, turn: Turn, track: Track) -> None:
+        if track.due_ms < 0:
+            return  # in quarantine: an operator releases it
         due = track.since_ms + self.timeout_ms if self.timeout_ms else NEVER_MS
         if self.condition is not None:
             due = min(due, turn.until_ms)

@@ -10,17 +10,20 @@ import fcntl
 import logging
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import faust
 from faust.assignor.partition_assignor import PartitionAssignor
 from yarl import URL
 
+from processor.runtime.faust.away import Presence, ask_consumer
 from processor.runtime.faust.consumer import ChunkTransport
 from processor.runtime.faust.engine import EngineFactory
 from processor.runtime.faust.errors import FencedInstanceError, StateInUseError
 from processor.runtime.faust.fixes.recovery import PartitionTables
 from processor.runtime.faust.fixes.untouched import UNTOUCHED
+from processor.runtime.faust.fixes.versions import check_versions
 from processor.runtime.faust.owner import Lanes
 from processor.runtime.faust.settings import WorkerSettings
 from processor.runtime.faust.table import States, StateTable
@@ -33,7 +36,7 @@ _LOCK = "worker.lock"
 
 
 class WorkerApp(faust.App):
-    """A Faust app whose partitions are owned by lanes."""
+    """A Faust app whose partitions are owned by lanes. Raises PackageError; see ``fixes.versions``."""
 
     def __init__(
         self,
@@ -42,9 +45,11 @@ class WorkerApp(faust.App):
         prepare: Callable[[], None] | None = None,
         **options: Any,
     ) -> None:
+        check_versions()
         self.settings = settings
         self.states = States(settings)
         self.lanes = Lanes(self, settings, self.states, factory, prepare)
+        self.presence = Presence(settings, partial(ask_consumer, self))
         self.leave_when_stopped = False
         self.failure: BaseException | None = None  # the first, which the others come from
         self._lock = -1
@@ -57,6 +62,7 @@ class WorkerApp(faust.App):
         """Take the state folder for this process."""
         self._lock = lock_state(self.settings)
         await super().on_first_start()
+        self.add_future(self.presence.watch())
 
     def on_fenced_instance(self) -> None:
         """Another worker has taken this one's name: stop, and say so."""

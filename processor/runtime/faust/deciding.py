@@ -19,6 +19,7 @@ from processor.codec.murmur2 import partition_of
 from processor.codec.outputs import DeadLetter
 from processor.codec.records import Clock, Decoder, Encoder
 from processor.codec.registry import SchemaSource
+from processor.codec.sizes import check_message, check_size
 from processor.codec.wire import EventDecoder, SchemaNeeded
 from processor.core.events import Event, Message
 from processor.core.model import Topology
@@ -40,11 +41,7 @@ from processor.store import RocksStore
 from processor.store.base import Changes
 from processor.store.changelog import encode_mark
 
-__all__ = ["OUTPUT_BYTES_MAX", "ROWS_HELD_MAX", "Deciding", "Decision", "Deployed", "Tally"]
-
-# Of one command, decision or message: above the row that a merge sends (1 MiB and what is around it), and
-# below what any topic takes (4 MiB). An input that would give a larger one is a dead letter.
-OUTPUT_BYTES_MAX: Final = 2 << 20
+__all__ = ["ROWS_HELD_MAX", "Deciding", "Decision", "Deployed", "Tally"]
 
 ROWS_HELD_MAX: Final = 4_000  # of one work: a chunk's records and as many timers that they passed
 
@@ -63,10 +60,6 @@ class _Elsewhere:
 
 
 _Item = Event | Message | Refusal | _Elsewhere | SchemaNeeded
-
-
-class OutputTooLargeError(Exception):
-    """An input would give an output larger than OUTPUT_BYTES_MAX: it is not applied."""
 
 
 class Deployed:
@@ -99,6 +92,8 @@ class Tally:
         self.commands: dict[tuple[str, str], int] = {}  # by channel and program
         self.decisions: dict[str, int] = {}  # by kind
         self.suppressed: dict[str, int] = {}  # by rule
+        self.quarantined: dict[str, int] = {}  # timers by program, "" for none
+        self.released: dict[str, int] = {}  # the same
         self.forwarded = 0
         self.misplaced_keys = 0
         self.watermark_ms = 0
@@ -317,21 +312,20 @@ class Deciding:
         for output in outputs:
             if type(output) is Decided:
                 value = deployed.encode_decision(output)
+                check_size(output, len(value))
                 made.append(Output(deployed.names.decisions, number, output.contact_id.encode(), value))
             elif type(output) is Command:
                 topic, encode = deployed.commands[output.channel]
                 value = encode(output)
+                check_size(output, len(value))
                 made.append(Output(topic, number, output.contact_id.encode(), value))
             elif type(output) is Message:
+                check_message(output)
                 home = self._driver.number_of(output)
                 if home == number:
                     continue  # delivered at once, and written nowhere
                 value = deployed.encode_message(output)
                 made.append(Output(deployed.names.internal, home, output.contact_id.encode() or None, value))
-            else:
-                continue
-            if len(value) > OUTPUT_BYTES_MAX:
-                raise OutputTooLargeError
         self._sealed += made
 
     def _produced(self) -> list[Output]:
@@ -363,6 +357,9 @@ class Deciding:
             decisions[kind] = decisions.get(kind, 0) + 1
             if kind == "suppressed":
                 suppressed[decision.reason] = suppressed.get(decision.reason, 0) + 1
+            elif kind in {"quarantined", "released"}:
+                of = tally.quarantined if kind == "quarantined" else tally.released
+                of[decision.program] = of.get(decision.program, 0) + 1
 
     def store_changes(self, changes: Changes, position: bytes, changelog_offset: int) -> None:
         """Step 5 of a commit."""

@@ -9,6 +9,7 @@ __all__ = [
     "LOST_CODES",
     "FencedError",
     "FencedInstanceError",
+    "PackageError",
     "PagesError",
     "PositionLostError",
     "StateInUseError",
@@ -27,6 +28,10 @@ LOST_CODES: Final[Mapping[str, str]] = {
 
 class WorkerError(Exception):
     """The worker, or one partition of it, cannot go on; the message says why and what to do."""
+
+
+class PackageError(WorkerError):
+    """A client library is of a release that the worker was not made for; this worker does not start."""
 
 
 class FencedError(WorkerError):

@@ -20,6 +20,7 @@ from processor.runtime.faust.standing import LaneState
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+    from processor.runtime.faust.away import Presence
     from processor.runtime.faust.owner import Lanes
 
 __all__ = ["SERIES", "WorkerCollector"]
@@ -30,6 +31,8 @@ SERIES: Final[Mapping[str, str]] = {
     "trayecto_commands_total": "Commands given, by channel and program.",
     "trayecto_decisions_total": "Decisions, by kind: what was decided or held back.",
     "trayecto_suppressed_total": "Sends that were not made, by the rule that held them back.",
+    "trayecto_timers_quarantined_total": "Timers that raised and were stopped, by program: alert on it.",
+    "trayecto_timers_released_total": "Stopped timers that an operator released, by program.",
     "trayecto_forwarded_total": "Records forwarded to the partition of their contact.",
     "trayecto_keys_misplaced_total": "Records whose key is not their contact, in the right partition.",
     "trayecto_records_total": "Records of source topics that were worked on.",
@@ -46,7 +49,9 @@ SERIES: Final[Mapping[str, str]] = {
     "trayecto_partition_lost": "1 for a partition that is stopped because its position was lost, and why.",
     "trayecto_partition_resumed_total": "How often a lost position was mended by an operator's command.",
     "trayecto_registry_unanswered_total": "Questions to the schema registry that were not answered.",
-    "trayecto_ready": "1 while every partition of this worker is being worked on.",
+    "trayecto_kafka_away_seconds": "For how long no broker has answered; 0 while one does.",
+    "trayecto_kafka_away_total": "How often no broker answered for longer than away_after_s.",
+    "trayecto_ready": "1 while Kafka answers and every partition of this worker is being worked on.",
 }
 """Every series by name, with its help."""
 
@@ -54,8 +59,9 @@ SERIES: Final[Mapping[str, str]] = {
 class WorkerCollector(Collector):
     """Collects from the lanes of a worker and from what their engines counted."""
 
-    def __init__(self, lanes: Lanes, tallies: Mapping[int, Tally]) -> None:
+    def __init__(self, lanes: Lanes, presence: Presence, tallies: Mapping[int, Tally]) -> None:
         self._lanes = lanes
+        self._presence = presence
         self._tallies = tallies
 
     def collect(self) -> Iterable[Metric]:
@@ -70,6 +76,9 @@ class WorkerCollector(Collector):
         yield _counter("trayecto_commands_total", ["channel", "program"], commands)
         yield _counter("trayecto_decisions_total", ["kind"], _summed(t.decisions for t in tallies))
         yield _counter("trayecto_suppressed_total", ["rule"], _summed(t.suppressed for t in tallies))
+        stopped, let_go = _summed(t.quarantined for t in tallies), _summed(t.released for t in tallies)
+        yield _counter("trayecto_timers_quarantined_total", ["program"], stopped)
+        yield _counter("trayecto_timers_released_total", ["program"], let_go)
         yield _plain("trayecto_forwarded_total", sum(t.forwarded for t in tallies))
         yield _plain("trayecto_keys_misplaced_total", sum(t.misplaced_keys for t in tallies))
 
@@ -102,8 +111,12 @@ class WorkerCollector(Collector):
         for number, code in self._lanes.lost().items():
             lost.add_metric([str(number), code], 1.0)
         yield lost
+        away = _gauge("trayecto_kafka_away_seconds", [])
+        away.add_metric([], self._presence.away_s)
+        yield away
+        yield _plain("trayecto_kafka_away_total", self._presence.times)
         ready = _gauge("trayecto_ready", [])
-        ready.add_metric([], float(self._lanes.ready))
+        ready.add_metric([], float(self._lanes.ready and not self._presence.reason))
         yield ready
 
     def _restoring(self) -> Iterator[Metric]:

@@ -72,6 +72,7 @@ class Lanes:
         self._prepare = prepare
         self._lanes: dict[int, Lane] = {}
         self._counts: dict[int, Counts] = {}
+        self._current: set[int] = set()  # partitions that were ours, and restored, until their lane stopped
         self._changing = asyncio.Lock()
         self._asking: asyncio.Future[None] | None = None
 
@@ -82,7 +83,7 @@ class Lanes:
             await self._stop()
             for partition in self._states.opened():
                 if partition not in whole:
-                    self._states.close(partition)
+                    self._states.close(partition, current=partition in self._current)
             for partition in whole:
                 counts = self._counts.setdefault(partition, Counts())
                 source = _ConsumerSource(self._app)
@@ -130,12 +131,17 @@ class Lanes:
         async with self._changing:
             await self._stop()
             for partition in self._states.opened():
-                self._states.close(partition)
+                self._states.close(partition, current=partition in self._current)
 
     async def _stop(self) -> None:
         lanes, self._lanes = list(self._lanes.values()), {}
         if lanes:
+            running = {lane.partition for lane in lanes if lane.state is LaneState.RUNNING}
             await asyncio.gather(*(lane.stop() for lane in lanes))
+            # A lane that was fenced, or had not come to run, says nothing of how old its state is.
+            fenced = {lane.partition for lane in lanes if lane.state is LaneState.FENCED}
+            self._current -= {lane.partition for lane in lanes}
+            self._current |= running - fenced
 
     def offer(self, chunk: Chunk) -> None:
         """Hand a chunk to its lane; one of a partition not owned any more is the next owner's."""

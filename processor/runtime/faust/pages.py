@@ -22,6 +22,7 @@ from processor.runtime.faust.metrics import WorkerCollector
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from processor.runtime.faust.away import Presence
     from processor.runtime.faust.deciding import Tally
     from processor.runtime.faust.owner import Lanes
 
@@ -35,6 +36,7 @@ class Pages(Service):
 
     Args:
         lanes: the worker's partitions.
+        presence: whether Kafka answers.
         tallies: what their engines counted.
         host: the address to listen at.
         port: of this machine; 0 for a free one.
@@ -44,6 +46,7 @@ class Pages(Service):
     def __init__(
         self,
         lanes: Lanes,
+        presence: Presence,
         tallies: Mapping[int, Tally],
         host: str,
         port: int,
@@ -51,11 +54,12 @@ class Pages(Service):
         **options: Any,
     ) -> None:
         self._lanes = lanes
+        self._presence = presence
         self._host = host
         self.port = port
         self._port_file = port_file
         self._registry = CollectorRegistry()
-        self._registry.register(WorkerCollector(lanes, tallies))
+        self._registry.register(WorkerCollector(lanes, presence, tallies))
         ProcessCollector(registry=self._registry)
         self._runner: web.AppRunner | None = None
         super().__init__(**options)
@@ -105,14 +109,17 @@ class Pages(Service):
         return web.Response(text="ok\n")
 
     async def _ready(self, _: web.Request) -> web.Response:
-        """200 when every partition owned is worked on; else 503 and why not, a partition a line."""
+        """200 when Kafka answers and every partition owned is worked on; else 503 and why not."""
         states = self._lanes.states()
-        if states and self._lanes.ready:
+        away = self._presence.reason
+        if states and self._lanes.ready and not away:
             return web.Response(text=f"ready: {len(states)} partitions\n")
         lines = [
             f"partition {number}: {state.value}{': ' + reason if reason else ''}"
             for number, (state, reason) in states.items()
         ]
+        if away:
+            lines.insert(0, away)
         return web.Response(status=503, text="\n".join(lines or ["no partition is assigned yet"]) + "\n")
 
 

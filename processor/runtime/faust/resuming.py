@@ -17,7 +17,7 @@ from contextlib import closing
 from typing import Any, Final
 
 import msgspec
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from processor.codec.records import Clock, Decoder
 from processor.core.model import Topology
@@ -28,7 +28,7 @@ from processor.runtime.kafka.clients import Trouble, connect, explain
 from processor.runtime.kafka.settings import KafkaSettings
 from processor.runtime.kafka.sources import encoders, schema_source
 from processor.runtime.kafka.tail import last_of_keys, log_bounds
-from processor.runtime.kafka.topics import MESSAGE_BYTES_MAX
+from processor.runtime.kafka.transactions import Sent, Transactor
 
 __all__ = ["EARLIEST", "LATEST", "Command", "NotLostError", "Place", "places", "resume"]
 
@@ -102,10 +102,7 @@ def resume(
     _moves(places(settings, topology, number), command)
     with closing(schema_source(settings)) as source:
         encode = encoders(source, {names.clock: "clock"}, "avro")[names.clock].encode
-        trouble = Trouble()
-        producer = _producer(settings, transactional_id(names.app, number), trouble)
-        wait_s = settings.timeout_s
-        explain(lambda: producer.init_transactions(wait_s), settings, trouble, "its transactional id")
+        transactor = Transactor(settings, transactional_id(names.app, number))
         # Nobody else can commit now, so this is how the partition stands.
         found = places(settings, topology, number)
         moves = _moves(found, command)
@@ -120,10 +117,10 @@ def resume(
             resumed_because=command.because,
         )
         records = [
-            (names.changelog, POSITION_KEY, encode_positions(positions)),
-            (names.clock, None, encode(clock)),
+            Sent(names.changelog, number, POSITION_KEY, encode_positions(positions)),
+            Sent(names.clock, number, None, encode(clock)),
         ]
-        explain(lambda: _commit(producer, number, records, wait_s), settings, trouble, "the command")
+        transactor.commit(records, "the command")
     return moves
 
 
@@ -176,31 +173,3 @@ def _last_clock(settings: KafkaSettings, names: TopicNames, partition: int, deco
     record = last_of_keys(settings, names.clock, partition, [None]).get(None)
     found = None if record is None else decoder.read(record.value)
     return found if isinstance(found, Clock) else Clock({}, 0)
-
-
-def _producer(settings: KafkaSettings, name: str, trouble: Trouble) -> Producer:
-    config = {
-        "transactional.id": name,
-        "acks": "all",
-        "enable.idempotence": True,
-        "message.max.bytes": MESSAGE_BYTES_MAX,
-        "message.timeout.ms": int(settings.timeout_s * 1000),
-        "transaction.timeout.ms": max(60_000, int(settings.timeout_s * 1000)),
-    }
-    made: Producer = connect(Producer, settings, config, trouble)
-    return made
-
-
-def _commit(
-    producer: Producer, partition: int, records: Sequence[tuple[str, bytes | None, bytes]], wait_s: float
-) -> None:
-    producer.begin_transaction()
-    failed: list[Any] = []
-    for topic, key, value in records:
-        producer.produce(
-            topic, value, key, partition, on_delivery=lambda error, _: failed.append(error) if error else None
-        )
-    producer.flush(wait_s)
-    if failed:
-        raise KafkaException(failed[0])
-    producer.commit_transaction(wait_s)

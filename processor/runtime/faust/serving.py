@@ -187,7 +187,9 @@ def serve(
     )
 
     def services(app: WorkerApp) -> Iterable[Service]:
-        return () if port is None else (Pages(app.lanes, worker.tallies, host, port, port_file),)
+        if port is None:
+            return ()
+        return (Pages(app.lanes, app.presence, worker.tallies, host, port, port_file),)
 
     run_worker(settings, worker.engine, leave=leave, loglevel="", services=services, prepare=worker.prepare)
 

@@ -87,13 +87,16 @@ class States:
         shutil.rmtree(self.path(partition), ignore_errors=True)
         return self.open(partition)
 
-    def close(self, partition: int) -> None:
-        """Close the database of a partition. What was written is known to be current now: say so in it."""
+    def close(self, partition: int, *, current: bool = True) -> None:
+        """Close the database of a partition.
+
+        ``current``: nobody else can have written to the partition until now; the database is told so.
+        """
         store = self._open.pop(partition, None)
         if store is None:
             return
         mark = mark_of(store)
-        if mark is not None:
+        if mark is not None and current:
             stamp(store, mark[0], self._settings.now_ms())
         store.close()
 

@@ -99,6 +99,7 @@ def run_worker(
             raise failure from None
         if exit_.code:
             raise
+        log.info("stopped")
 
 
 @contextmanager

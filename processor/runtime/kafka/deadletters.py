@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -12,14 +12,32 @@ from processor.codec.murmur2 import murmur2
 from processor.codec.outputs import RAW_BYTES_MAX, DeadLetter
 from processor.codec.registry import SchemaSource
 from processor.core.model import Topology
-from processor.core.topics import topic_names
-from processor.runtime.kafka.clients import cluster
+from processor.core.topics import TopicNames, topic_names
+from processor.runtime.kafka.clients import admin, cluster
 from processor.runtime.kafka.errors import KafkaRefused
-from processor.runtime.kafka.publish import Sender
 from processor.runtime.kafka.settings import KafkaSettings
-from processor.runtime.kafka.tail import Lines, Record, read_all, read_one
+from processor.runtime.kafka.tail import Lines, Record, log_firsts, read_all, read_one
+from processor.runtime.kafka.transactions import Sent, Transactor
 
-__all__ = ["REPLAYED", "Group", "Letter", "Replayed", "find", "groups", "letters", "replay", "why_not"]
+__all__ = [
+    "BEFORE",
+    "REPLAYED",
+    "Group",
+    "Letter",
+    "Replayed",
+    "find",
+    "groups",
+    "letters",
+    "replay",
+    "why_not",
+]
+
+BEFORE: Final = "it was replayed before"
+"""Why a letter is left out."""
+
+_MARK: Final = "replayed/"  # of a key of the control topic, before the letter's partition and offset
+_BATCH_RECORDS: Final = 1_000  # of one transaction: a record and a mark for each letter, so an even number
+_BATCH_BYTES: Final = 8 << 20
 
 REPLAYED: Final = "trayecto-replayed"
 """The header of a replayed record: the topic, partition and offset of its dead letter."""
@@ -107,37 +125,106 @@ def why_not(letter: DeadLetter, topics: Iterable[str]) -> str:
 
 
 def replay(
-    settings: KafkaSettings, topology: Topology, found: Iterable[Letter], *, dry: bool = False
+    settings: KafkaSettings,
+    topology: Topology,
+    found: Iterable[Letter],
+    *,
+    dry: bool = False,
+    again: bool = False,
 ) -> Replayed:
     """Write refused records back to their topics, with their keys, and with the header :data:`REPLAYED`.
 
     An event goes to the partition of its key, a message to the partition it was in. They count from their
-    arrival now; an event that did count is known by its id. ``dry``: only count.
+    arrival now; an event that did count is known by its id. What was replayed before is left out: a mark of
+    it is written in the same transaction as the record, to the control topic, where it stays for as long as
+    the dead letter does. Of two replays at a time the later one goes on.
+
+    Args:
+        settings: of the connection.
+        topology: whose dead letters they are.
+        found: which.
+        dry: only count.
+        again: also what was replayed before.
 
     Raises:
-        KafkaDown: not all arrived.
-        KafkaRefused: a topic is not there.
+        KafkaDown: Kafka did not answer; given again, it goes on where it was.
+        KafkaRefused: a topic is not there, or another replay has begun.
     """
     names = topic_names(topology)
-    allowed = (*names.events, names.internal)
     made = Replayed()
-    with Sender(settings) as sender:
-        seen = cluster(sender.producer, settings, sender.trouble).topics
-        for one in found:
-            letter, record = one.letter, one.record
-            why = why_not(letter, allowed)
-            if why:
-                made.kept[why] = made.kept.get(why, 0) + 1
-                continue
-            assert letter.topic is not None, "it can be replayed"
-            assert letter.partition is not None, "it can be replayed"
-            if letter.topic not in seen or seen[letter.topic].error is not None:
-                raise KafkaRefused(f"there is no topic {letter.topic}: make it with trayecto topics create")
-            partition = letter.partition
-            if letter.topic in names.events and record.key:
-                partition = (murmur2(record.key) & 0x7FFFFFFF) % len(seen[letter.topic].partitions)
-            if not dry:
-                mark = f"{record.topic}/{record.place}"
-                sender.send(letter.topic, record.key, letter.raw, partition, trayecto_replayed=mark)
-            made.sent += 1
+    transactor = (
+        None if dry else Transactor(settings, f"{names.app}-dlq-replay")
+    )  # first, so that marks stand
+    marks = _marks(settings, names.control)
+    back = _WayBack(settings, names)
+    pending: list[Sent] = []
+    size = 0
+    for one in found:
+        why = why_not(one.letter, (*names.events, names.internal))
+        if not why and not again and _mark(one.record) in marks:
+            why = BEFORE
+        if why:
+            made.kept[why] = made.kept.get(why, 0) + 1
+            continue
+        made.sent += 1
+        pending += back.records(one)
+        size += len(one.letter.raw)
+        if len(pending) >= _BATCH_RECORDS or size >= _BATCH_BYTES:
+            _commit(transactor, pending)
+            pending, size = [], 0
+    first = log_firsts(settings, names.dead_letters)
+    pending += [Sent(names.control, 0, mark, None) for mark in sorted(marks) if _is_old(mark, first)]
+    for begin in range(0, len(pending), _BATCH_RECORDS):
+        _commit(transactor, pending[begin : begin + _BATCH_RECORDS])
     return made
+
+
+def _commit(transactor: Transactor | None, records: list[Sent]) -> None:
+    if transactor is not None and records:
+        transactor.commit(records, "the replay")
+
+
+class _WayBack:
+    """Where refused records go back to."""
+
+    def __init__(self, settings: KafkaSettings, names: TopicNames) -> None:
+        self._names = names
+        client, trouble = admin(settings)
+        self._topics = cluster(client, settings, trouble).topics
+
+    def records(self, one: Letter) -> list[Sent]:
+        """The record of a letter, and the mark that it was replayed."""
+        letter, record, names = one.letter, one.record, self._names
+        assert letter.topic is not None, "it can be replayed"
+        assert letter.partition is not None, "it can be replayed"
+        topic = self._topics.get(letter.topic)
+        if topic is None or topic.error is not None:
+            raise KafkaRefused(f"there is no topic {letter.topic}: make it with trayecto topics create")
+        partition = letter.partition
+        if letter.topic in names.events and record.key:
+            partition = (murmur2(record.key) & 0x7FFFFFFF) % len(topic.partitions)
+        place = f"{record.topic}/{record.place}"
+        said = msgspec.json.encode({"replayed_to": f"{letter.topic}/{partition}"})
+        return [
+            Sent(letter.topic, partition, record.key, letter.raw, [(REPLAYED, place)]),
+            Sent(names.control, 0, _mark(record), said),
+        ]
+
+
+def _mark(record: Record) -> bytes:
+    return f"{_MARK}{record.place}".encode()
+
+
+def _marks(settings: KafkaSettings, control: str) -> set[bytes]:
+    """The marks of letters that were replayed."""
+    found: set[bytes] = set()
+    for record in read_all(settings, [control]):
+        if record.key is not None and record.key.startswith(_MARK.encode()):
+            (found.discard if record.value is None else found.add)(record.key)
+    return found
+
+
+def _is_old(mark: bytes, first: Mapping[int, int]) -> bool:
+    """Whether the letter of a mark is not in its log any more: nobody can replay that."""
+    partition, _, offset = mark.decode().removeprefix(_MARK).partition(":")
+    return int(offset) < first.get(int(partition), 0)

@@ -30,7 +30,7 @@ from processor.runtime.kafka.sources import encoders, schema_source
 from processor.runtime.kafka.topics import MESSAGE_BYTES_MAX, look
 from processor.runtime.letters import checked, letter_of_refused
 
-__all__ = ["Published", "Sender", "publish"]
+__all__ = ["Published", "Sender", "publish", "publish_lines"]
 
 _WAIT_S: Final = 0.1
 _QUEUE_MESSAGES: Final = 200_000
@@ -169,6 +169,20 @@ def publish(  # noqa: PLR0913 - each is a choice of its own
                 for batch in source.batches():
                     _send(sender, encoder, topology, made, partitions, batch, source.name, occurred, refuse)
                     tell(source.read_bytes, source.size_bytes if len(paths) == 1 else 0, made.records)
+    made.seconds = time.monotonic() - began
+    return made
+
+
+def publish_lines(settings: KafkaSettings, topology: Topology, lines: Sequence[bytes]) -> Published:
+    """Publish events that are lines of JSON, to the first event topic, as :func:`publish` those of a file."""
+    began = time.monotonic()
+    topic = topic_names(topology).events[0]
+    made = Published(topic)
+    with closing(schema_source(settings)) as schemas, Sender(settings) as sender:
+        encoder = encoders(schemas, {topic: "event"}, "avro")[topic]
+        partitions = _partitions(sender, settings, topology, topic)
+        batch = list(enumerate(lines, 1))
+        _send(sender, encoder, topology, made, partitions, batch, "", False, lambda _letter: None)
     made.seconds = time.monotonic() - began
     return made
 

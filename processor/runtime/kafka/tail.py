@@ -20,7 +20,17 @@ from processor.runtime.kafka.clients import Trouble, cluster, connect, explain
 from processor.runtime.kafka.errors import KafkaDown, KafkaRefused
 from processor.runtime.kafka.settings import KafkaSettings
 
-__all__ = ["LAST_MAX", "Lines", "Record", "last_of_keys", "log_bounds", "read_all", "read_last", "read_one"]
+__all__ = [
+    "LAST_MAX",
+    "Lines",
+    "Record",
+    "last_of_keys",
+    "log_bounds",
+    "log_firsts",
+    "read_all",
+    "read_last",
+    "read_one",
+]
 
 LAST_MAX: Final = 100_000  # records that `read_last` holds in memory
 
@@ -239,6 +249,17 @@ def log_bounds(settings: KafkaSettings, topics: Iterable[str], partition: int) -
             topic: reader.bounds(TopicPartition(topic, number))
             for topic, number in reader.partitions
             if number == partition
+        }
+    finally:
+        reader.close()
+
+
+def log_firsts(settings: KafkaSettings, topic: str) -> dict[int, int]:
+    """Return the first offset that each partition of a topic still holds. Raises as `read_all`."""
+    reader = _Reader(settings, [topic])
+    try:
+        return {
+            number: reader.bounds(TopicPartition(topic, number))[0] for topic, number in reader.partitions
         }
     finally:
         reader.close()

@@ -20,13 +20,14 @@ from processor.codec.murmur2 import partition_of
 from processor.codec.records import Decoder, Encoder, event_line
 from processor.codec.registry import FileSchemas
 from processor.codec.schemas import schema
+from processor.codec.sizes import OUTPUT_BYTES_MAX
 from processor.codec.wire import EventDecoder
 from processor.core.events import Event
 from processor.core.time import format_time, parse_time
 from processor.core.topics import TopicNames, topic_names
 from processor.language import load_topology
 from processor.runtime.embedded import RunOptions, run
-from processor.runtime.faust.deciding import OUTPUT_BYTES_MAX, Deciding, Deployed
+from processor.runtime.faust.deciding import Deciding, Deployed
 from processor.runtime.faust.engine import Output
 from processor.runtime.kafka.topics import subjects
 from processor.store import open_rocks
@@ -251,7 +252,8 @@ def decided(folder: Path, published: list[dict[str, Any]], broken: str = "", fau
             if command.contact_id != broken:
                 return bytes(encode(command))
             if fault == "too large":
-                return b"x" * (OUTPUT_BYTES_MAX + 1)
+                command.values = {"x": "x" * OUTPUT_BYTES_MAX}
+                return bytes(encode(command))
             return "\ud800".encode()  # half a character, as a text cut in the middle may end
 
         return made

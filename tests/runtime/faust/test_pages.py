@@ -16,6 +16,8 @@ from processor.runtime.faust.table import Restoring
 
 
 class FakeLanes:
+    presence: FakePresence
+
     def __init__(self) -> None:
         self.found: dict[int, tuple[LaneState, str]] = {}
         self.codes: dict[int, str] = {}
@@ -37,10 +39,20 @@ class FakeLanes:
         return all(state is LaneState.RUNNING for state, _ in self.found.values())
 
 
+class FakePresence:
+    times = 2
+    away_s = 0.0
+
+    @property
+    def reason(self) -> str:
+        return "Kafka is away" if self.away_s else ""
+
+
 @pytest.fixture
 async def served():
-    lanes, tallies = FakeLanes(), {0: Tally(), 1: Tally()}
-    pages = Pages(lanes, tallies, "127.0.0.1", 0)  # type: ignore[arg-type]
+    lanes, presence, tallies = FakeLanes(), FakePresence(), {0: Tally(), 1: Tally()}
+    lanes.presence = presence
+    pages = Pages(lanes, presence, tallies, "127.0.0.1", 0)  # type: ignore[arg-type]
     await pages.start()
     async with aiohttp.ClientSession(f"http://127.0.0.1:{pages.port}") as session:
         yield lanes, tallies, session
@@ -62,6 +74,8 @@ async def test_every_series_is_there_and_partitions_are_summed(served):
         tally.suppressed["no_consent"] = 1
         tally.dead["not_json"] = 4
         tally.decisions["entered"] = 1
+        tally.quarantined["welcome"] = 2
+        tally.released[""] = 1
         tally.watermark_ms = 1_772_357_400_000
     status, text = await get(session, "/metrics")
     assert status == 200
@@ -73,10 +87,14 @@ async def test_every_series_is_there_and_partitions_are_summed(served):
     assert {name for name, *_ in samples} >= set(SERIES)
     assert samples["trayecto_events_total", ("type", "page_viewed")] == 6
     assert samples["trayecto_commands_total", ("channel", "email"), ("program", "welcome")] == 4
+    assert samples["trayecto_timers_quarantined_total", ("program", "welcome")] == 4
+    assert samples["trayecto_timers_released_total", ("program", "")] == 2
     assert samples["trayecto_records_total",] == 12
     assert samples["trayecto_watermark_timestamp_seconds", ("partition", "0")] == 1_772_357_400
     assert samples["trayecto_partition_state", ("partition", "1"), ("state", "starting")] == 1
     assert samples["trayecto_partition_lost", ("partition", "3"), ("reason", "retention")] == 1
+    assert samples["trayecto_kafka_away_total",] == 2
+    assert samples["trayecto_kafka_away_seconds",] == 0
     assert samples["trayecto_ready",] == 0
     assert samples["trayecto_restoring_ratio", ("partition", "1")] == 0.25
 
@@ -90,4 +108,16 @@ async def test_ready_says_which_partition_is_not_and_why(served):
     assert status == 503
     assert "partition 3: position lost: records were lost to retention" in text
     lanes.found = {0: (LaneState.RUNNING, "")}
+    assert (await get(session, "/readyz"))[0] == 200
+
+
+async def test_while_kafka_is_away_it_is_not_ready_whatever_its_partitions_say(served):
+    lanes, _, session = served
+    lanes.found = {0: (LaneState.RUNNING, "")}
+    lanes.presence.away_s = 12.5
+    assert await get(session, "/readyz") == (503, "Kafka is away\npartition 0: running\n")
+    metrics = (await get(session, "/metrics"))[1]
+    assert "trayecto_kafka_away_seconds 12.5\n" in metrics
+    assert "trayecto_ready 0.0\n" in metrics
+    lanes.presence.away_s = 0.0
     assert (await get(session, "/readyz"))[0] == 200

@@ -73,7 +73,7 @@ def test_a_state_that_is_a_file_is_an_error_of_the_disk(tmp_path: Path):
 
 async def pages(host: str, port: int) -> None:
     lanes = SimpleNamespace(states=dict, ready=False)
-    one = Pages(lanes, {}, host, port)  # type: ignore[arg-type]
+    one = Pages(lanes, SimpleNamespace(), {}, host, port)  # type: ignore[arg-type]
     await one.on_start()
     await one.on_stop()
 

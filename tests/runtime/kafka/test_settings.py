@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from typing import Any
 
 import pytest
 
+from processor.runtime.broker.tls import make_certificates
 from processor.runtime.kafka.errors import SettingsError
 from processor.runtime.kafka.settings import SETTINGS, KafkaSettings, settings_from
 
@@ -100,21 +100,17 @@ def test_what_does_not_fit(variables: dict[str, str], said: str):
 
 def test_certificates(tmp_path):
     """A real certificate of our own making is taken by both clients; what is none is explained."""
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=x"]
-    try:
-        subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("openssl is not there to make a certificate")
+    made_here = make_certificates(tmp_path)
     variables = BROKER | {
         "TRAYECTO_SECURITY": "SSL",
-        "TRAYECTO_CA_FILE": str(certificate),
-        "TRAYECTO_CERT_FILE": str(certificate),
-        "TRAYECTO_KEY_FILE": str(key),
+        "TRAYECTO_CA_FILE": str(made_here.ca),
+        "TRAYECTO_CERT_FILE": str(made_here.client_certificate),
+        "TRAYECTO_KEY_FILE": str(made_here.client_key),
     }
     made = settings_from({}, variables)
     told: dict[str, Any] = made.for_confluent()
-    assert told["ssl.ca.location"] == told["ssl.certificate.location"] == str(certificate)
+    assert told["ssl.ca.location"] == str(made_here.ca)
+    assert told["ssl.certificate.location"] == str(made_here.client_certificate)
     assert made.for_aiokafka()["ssl_context"].get_ca_certs()
     with pytest.raises(SettingsError, match="PEM"):
         settings_from({}, variables | {"TRAYECTO_CA_FILE": __file__}).ssl_context()
