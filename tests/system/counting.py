@@ -17,7 +17,7 @@ import signal
 import struct
 import sys
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -180,16 +180,21 @@ class CountingEngine:
                 assert row.due_ms == due_ms
                 row.due_ms = 0
                 row.fired += 1
-                body = {"contact": name, "id": f"timer-{name}-{row.fired}"}
+                body = {"contact": name, "id": f"timer-{name}-{row.fired}", "due": due_ms}
                 commands.append(Output(self.commands, self.number, name.encode(), _json(body)))
             yield CountingWork(self, commands)
 
 
-def fault_hook(faults: Sequence[dict[str, Any]]) -> Any:
+def strike(action: str) -> None:
+    """Send this process SIGKILL or SIGSTOP."""
+    os.kill(os.getpid(), {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}[action])
+
+
+def fault_hook(faults: Sequence[dict[str, Any]], act: Callable[[str], None] = strike) -> Any:
     """Return a hook that lets things go wrong.
 
     Each fault has a ``step``, a number ``nth`` (at which time of that step, over all partitions) and an
-    ``action``: "kill" and "stop" send this process SIGKILL and SIGSTOP, "raise" is a time-out.
+    ``action``: "kill" and "stop" strike this process, "raise" is a time-out.
     """
     assert all(fault["step"] in STEPS for fault in faults)
     seen = dict.fromkeys(STEPS, 0)
@@ -200,7 +205,7 @@ def fault_hook(faults: Sequence[dict[str, Any]]) -> Any:
             if fault["step"] == step and fault["nth"] == seen[step]:
                 if fault["action"] == "raise":
                     raise TimeoutError("planted")
-                os.kill(os.getpid(), {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}[fault["action"]])
+                act(fault["action"])
 
     return hook
 
