@@ -182,6 +182,12 @@ def the_floor_of_the_index_is_not_lowered(patch: Patch) -> None:
     patch.setattr(restoring, "restore", later)
 
 
+@planted("the_disk_is_full_for_a_while", "stuck")
+def the_database_is_kept_after_a_failed_write(patch: Patch) -> None:
+    """A lane begins anew on a database that will not be written any more."""
+    patch.setattr(States, "give_up", lambda *_: None)
+
+
 @planted("quiet_for_a_day", "restored")
 def closed_without_a_stamp(patch: Patch) -> None:
     """A database is closed without saying that it is current."""

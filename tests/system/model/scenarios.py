@@ -13,7 +13,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from processor.runtime.faust.commit import STEPS
 from processor.runtime.faust.merge import Chunk
-from processor.store import Changes, RocksStore, open_rocks
+from processor.store import Changes, RocksStore, StateError, open_rocks
 from processor.store.changelog import encode_mark, mark_of
 from tests.system.model.clients import Killed
 from tests.system.model.world import Worker, World, Wrong
@@ -289,6 +289,27 @@ async def a_batch_is_refused(w: World) -> None:
     w.publish(200)
     w.cluster.refused[w.commands] = [MessageSizeTooLargeError()]
     await w.finish()
+
+
+@_scenario
+async def the_disk_is_full_for_a_while(w: World) -> None:
+    """A write fails, and RocksDB refuses every other one until the database is opened anew."""
+    write, failed, left = RocksStore.write, set[RocksStore](), [8]
+
+    def full(self: RocksStore, batch: Any) -> None:
+        left[0] -= 1
+        if left[0] in {0, 1, 2, 3}:
+            failed.add(self)
+        if self in failed:
+            raise StateError("the disk is full")
+        write(self, batch)
+
+    RocksStore.write = full  # type: ignore[method-assign]
+    try:
+        w.publish(300)
+        await w.finish()
+    finally:
+        RocksStore.write = write  # type: ignore[method-assign]
 
 
 @_scenario
