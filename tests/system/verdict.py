@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from tests.system.counting import COMMAND_ON, POINTS, TIMER_ON, decode_event
+from tests.system.counting import COMMAND_ON, HEAD, POINTS, TIMER_ON, decode_event
 
 __all__ = ["RIGHT", "Seen", "verdict"]
 
-_COUNT, _SCORE, _ORDER, _FIRED = 4, 5, 6, 7  # places in a row, see counting.Row
+_COUNT, _SCORE, _ORDER, _FIRED = 0, 1, 2, 3  # places in a row
 
 
 class Seen(NamedTuple):
@@ -82,7 +82,11 @@ def verdict(
             wanted[event["event_id"]] = record.timestamp
         if event["type"] == TIMER_ON:
             carts.add(record.key)
-    rows = {one.key[1:]: msgspec.msgpack.decode(one.value) for one in changelog if one.key[:1] == b"r"}
+    rows = {
+        one.key[1:]: msgspec.msgpack.decode(one.value[HEAD.size :])
+        for one in changelog
+        if one.key[:1] == b"r"
+    }
     given = [(one.partition, one.offset, json.loads(one.value)) for one in commands]
     got = Counter(body["id"] for *_, body in given)
     timers = {name for name in got if name.startswith("timer-")}

@@ -15,6 +15,7 @@ from processor.runtime.faust.commit import STEPS
 from processor.runtime.faust.merge import Chunk
 from processor.store import Changes, RocksStore, StateError, open_rocks
 from processor.store.changelog import encode_mark, mark_of
+from tests.system.counting import Row, encode_row
 from tests.system.model.clients import Killed
 from tests.system.model.world import Worker, World, Wrong
 
@@ -23,7 +24,7 @@ __all__ = ["SCENARIOS"]
 Scenario = Callable[[World], Awaitable[None]]
 SCENARIOS: dict[str, Scenario] = {}
 HOUR_MS = 3_600_000
-GHOST = b"\x98\x01\x00\x00\x00\x01\x01\x01\x00"  # a row that the changelog does not know
+GHOST = encode_row(Row())  # a row that the changelog does not know
 
 
 def _scenario(run: Scenario) -> Scenario:
