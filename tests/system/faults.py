@@ -12,7 +12,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from confluent_kafka import Producer
 
@@ -39,7 +39,7 @@ class ShortIds(LocalKafka):
 class Fault(NamedTuple):
     """``run(rounds, times, broker)``; ``half``: only the first half of the log is published beforehand."""
 
-    run: Callable[[Rounds, int, LocalKafka], Verdict]
+    run: Callable[[Rounds, int, Any], Verdict]
     times: int
     half: bool = False
     short_ids: bool = False
@@ -64,7 +64,7 @@ def _places(r: Rounds, times: int) -> list[float]:
 
 
 @_fault("kill -9 of the worker", 10)
-def killed(r: Rounds, times: int, _: LocalKafka) -> Verdict:
+def killed(r: Rounds, times: int, _: object) -> Verdict:
     worker = r.worker(chunk_records_max=r.log.events // 200)
     for place in _places(r, times):
         worker.wait_for("is ready")
@@ -75,7 +75,7 @@ def killed(r: Rounds, times: int, _: LocalKafka) -> Verdict:
 
 
 @_fault("killed between every two steps of a commit", 2)
-def killed_at_steps(r: Rounds, times: int, _: LocalKafka) -> Verdict:
+def killed_at_steps(r: Rounds, times: int, _: object) -> Verdict:
     for _turn in range(times):
         for step in STEPS:
             faults = [{"step": step, "nth": r.rng.randrange(1, 6), "action": "kill"}]
@@ -85,7 +85,7 @@ def killed_at_steps(r: Rounds, times: int, _: LocalKafka) -> Verdict:
 
 
 @_fault("a time-out of unknown outcome after every step", 2)
-def timed_out_at_steps(r: Rounds, times: int, _: LocalKafka) -> Verdict:
+def timed_out_at_steps(r: Rounds, times: int, _: object) -> Verdict:
     faults = [
         {"step": step, "nth": 2 + 3 * (turn * len(STEPS) + number) + r.rng.randrange(3), "action": "raise"}
         for turn in range(times)
@@ -111,7 +111,7 @@ def unanswered(r: Rounds, times: int, broker: LocalKafka) -> Verdict:
 
 
 @_fault("one worker, three workers, one worker", 1)
-def scaled(r: Rounds, times: int, _: LocalKafka) -> Verdict:
+def scaled(r: Rounds, times: int, _: object) -> Verdict:
     first = r.worker()
     places = _places(r, 2 * times)
     for turn in range(times):
@@ -125,7 +125,7 @@ def scaled(r: Rounds, times: int, _: LocalKafka) -> Verdict:
 
 
 @_fault("stopped beyond its session, continued as a zombie", 2)
-def zombie(r: Rounds, times: int, _: LocalKafka) -> Verdict:
+def zombie(r: Rounds, times: int, _: object) -> Verdict:
     """It stops itself in the middle of a transaction; another takes over; it is continued and takes part."""
     places = _places(r, 2 * times)
     worker = r.worker("z0")
@@ -154,7 +154,7 @@ def broker_killed(r: Rounds, times: int, broker: LocalKafka) -> Verdict:
 
 
 @_fault("the local disk wiped", 2)
-def wiped(r: Rounds, times: int, _: LocalKafka) -> Verdict:
+def wiped(r: Rounds, times: int, _: object) -> Verdict:
     worker = r.worker()
     for place in _places(r, times):
         r.wait_done(place)
@@ -165,7 +165,7 @@ def wiped(r: Rounds, times: int, _: LocalKafka) -> Verdict:
 
 
 @_fault("the local disk full", 2)
-def disk_full(r: Rounds, times: int, _: LocalKafka) -> Verdict:
+def disk_full(r: Rounds, times: int, _: object) -> Verdict:
     """Its files can grow no more, and later they can; the worker itself goes on all the while.
 
     By the limit of the size of a process's files: a write beyond it fails as on a full disk, at any user's
@@ -224,12 +224,12 @@ def _behind_an_open_transaction(r: Rounds, stays_open_s: float) -> Faulty:
 
 
 @_fault("an upstream transaction left open", 1, half=True)
-def upstream_open(r: Rounds, _: int, __: LocalKafka) -> Verdict:
+def upstream_open(r: Rounds, _: int, __: object) -> Verdict:
     return r.finish(_behind_an_open_transaction(r, 12.0))
 
 
 @_fault("a transactional id that expired while idle", 1, half=True, short_ids=True)
-def id_expired(r: Rounds, _: int, __: LocalKafka) -> Verdict:
+def id_expired(r: Rounds, _: int, __: object) -> Verdict:
     """A worker waits behind an open transaction for so long that the broker forgets its own ids."""
     worker = _behind_an_open_transaction(r, 12.0)
     r.wait_done(0.55)

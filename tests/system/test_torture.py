@@ -39,8 +39,8 @@ def assert_right(found: dict[str, Any]) -> None:
     assert found["commands"] > 1_000
 
 
-def test_a_full_disk(own_kafka: LocalKafka, log: Log, tmp_path: Path) -> None:
-    assert_right(strike("the local disk full", tmp_path / "full", own_kafka, log, SEED, 1))
+def test_a_full_disk(kafka: Any, log: Log, tmp_path: Path) -> None:
+    assert_right(strike("the local disk full", tmp_path / "full", kafka.address, log, SEED, 1))
 
 
 def test_a_transactional_id_that_expired(short_ids: LocalKafka, log: Log, tmp_path: Path) -> None:
@@ -49,14 +49,11 @@ def test_a_transactional_id_that_expired(short_ids: LocalKafka, log: Log, tmp_pa
     assert_right(strike(name, tmp_path / "expired", short_ids, log, SEED))
 
 
-def test_killed_between_every_two_steps(own_kafka: LocalKafka, log: Log, tmp_path: Path) -> None:
-    name = "killed between every two steps of a commit"
-    assert_right(strike(name, tmp_path / "steps", own_kafka, log, SEED, 1))
-
-
-def test_two_workers_with_one_name_and_who_leaves(own_kafka: LocalKafka, log: Log, tmp_path: Path) -> None:
+def test_two_workers_with_one_name_and_who_leaves(
+    kafka: Any, fresh_name: Any, log: Log, tmp_path: Path
+) -> None:
     """One on the same state folder does not start; one elsewhere takes the name, and the first says so."""
-    r = Rounds(tmp_path / "names", own_kafka.address, "names", log, SEED)
+    r = Rounds(tmp_path / "names", kafka.address, fresh_name("names"), log, SEED)
     try:
         first = r.worker()
         first.wait_for("is ready")

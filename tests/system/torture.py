@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import secrets
 import shutil
 import sys
 import tempfile
@@ -27,11 +28,18 @@ from processor.runtime.broker.kafka import LocalKafka
 from tests.system.faults import FAULTS, Fault, ShortIds
 from tests.system.rounds import Log, Rounds
 
-__all__ = ["COUNTS", "RESULTS", "latest", "main", "strike"]
+__all__ = ["COUNTS", "HEADS", "RESULTS", "latest", "main", "strike"]
 
 RESULTS = Path(__file__).parent / "results"
 EVENTS = 150_000
-COUNTS = ("missing", "twice", "unwanted", "otherwise", "wrong_rows")
+HEADS = {
+    "missing": "missing",
+    "twice": "twice",
+    "unwanted": "unwanted",
+    "otherwise": "contacts decided otherwise",
+    "wrong_rows": "wrong rows",
+}
+COUNTS = tuple(HEADS)
 HEAP_MB = 512
 
 
@@ -45,7 +53,8 @@ def strike(
     """
     fault: Fault = FAULTS[name]
     began = time.monotonic()
-    rounds = Rounds(folder, broker.address, f"t{seed % 10_000}", log, seed, whole=not fault.half)
+    address = broker if isinstance(broker, str) else broker.address
+    rounds = Rounds(folder, address, f"t{secrets.token_hex(4)}", log, seed, whole=not fault.half)
     try:
         found = fault.run(rounds, times or fault.times, broker)
     finally:

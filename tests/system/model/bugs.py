@@ -35,7 +35,7 @@ def _also_here(name: str, scenario: str, symptom: str) -> None:
             patch.setattr(owner, attribute, getattr(owner, attribute))
         MUTATIONS[name]()
 
-    BUGS[name] = Bug(plant, scenario, symptom)
+    BUGS[name] = Bug(plant, scenario, symptom, MUTATIONS[name].__doc__ or "")
 
 
 _also_here("written_before_the_commit", "killed_at_every_step", "missing")

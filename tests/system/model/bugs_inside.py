@@ -214,11 +214,20 @@ def _believed(what: str) -> Callable[[Patch], None]:
     return plant
 
 
-BUGS["old_state_is_believed"] = Bug(_believed("last current"), "local_state_is_old", "local")
-BUGS["state_ahead_is_believed"] = Bug(_believed("beyond"), "local_state_is_ahead", "local")
-BUGS["state_behind_retention_is_believed"] = Bug(
-    _believed("the changelog begins"), "local_state_is_behind_retention", "stuck"
-)
+for _name, _what, _scenario, _symptom, _about in (
+    ("old", "last current", "local_state_is_old", "local", "older than deletions are kept"),
+    ("ahead", "beyond", "local_state_is_ahead", "local", "ahead of the changelog"),
+    (
+        "early",
+        "the changelog begins",
+        "local_state_is_behind_retention",
+        "stuck",
+        "behind the changelog's first",
+    ),
+):
+    BUGS[f"{_name}_state_is_believed"] = Bug(
+        _believed(_what), _scenario, _symptom, f"Local state is believed that is {_about}."
+    )
 
 
 @planted("handed_to_and_fro", "twice")

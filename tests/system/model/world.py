@@ -25,9 +25,9 @@ from faust.types import TP
 from processor.runtime.faust import WorkerSettings
 from processor.runtime.faust.fetching import ChunkThread
 from processor.runtime.faust.fixes.fetch_times import FetchTimes
-from processor.runtime.faust.standing import LaneState
 from processor.runtime.faust.merge import Chunk
 from processor.runtime.faust.owner import Lanes
+from processor.runtime.faust.standing import LaneState
 from processor.runtime.faust.table import States
 from processor.store import open_rocks
 from tests.system.counting import TYPES, CountingEngine, encode_event, fault_hook
