@@ -208,7 +208,7 @@ class Application:
     def assert_right(self, events: int) -> None:
         """Everything published was processed once, in order, with its commands."""
         found = self.verdict()
-        assert found == {**RIGHT, "events": events}, self.logs()
+        assert found == {**RIGHT, "events": events}, f"the verifier found {found}\n{self.logs()}"
 
 
 def fault(step: str, nth: int, action: str = "kill") -> dict[str, Any]:
