@@ -32,6 +32,9 @@ from processor.runtime.kafka.settings import SETTINGS
 from processor.runtime.report.export import columns
 from processor.runtime.report.model import TABLES, Report
 from tests.docs.pages import DOCS, page_files, write
+from tests.system import torture
+from tests.system.model import bugs, bugs_inside
+from tests.system.model.planting import BUGS, said
 
 __all__ = ["IMAGES", "LIMITS", "PARTS", "image", "replaced"]
 
@@ -193,6 +196,36 @@ def _table_of(title: str, about: str, row: type) -> str:
     return "\n".join([f"**{title}**{about}\n", "| column | is | what |", "| --- | --- | --- |", *lines])
 
 
+def bugs_table() -> str:
+    """Every planted bug, and what the verifier says of it."""
+    assert bugs.__all__ == bugs_inside.__all__ == []  # they are there for what they plant
+    rows = [
+        f"| `{name}` | {said(bug)} | {bug.scenario.replace('_', ' ')} | `{bug.symptom}` |"
+        for name, bug in sorted(BUGS.items())
+    ]
+    head = ["| bug | what was broken | what happens then | the verifier says |", "| --- | --- | --- | --- |"]
+    return "\n".join([*head, *rows])
+
+
+def torture_table() -> str:
+    """The faults of the latest run of ``make torture`` against its results."""
+    found = torture.latest()
+    head = ["| fault | rounds | records | commands | " + " | ".join(torture.HEADS.values()) + " | seconds |"]
+    head.append("| --- |" + " ---: |" * (len(torture.HEADS) + 4))
+    rows = []
+    for name, one in found["faults"].items():
+        if "failed" in one:
+            rows.append(f"| {name} | no verdict |")
+            continue
+        keys = ("rounds", "records", "commands", *torture.HEADS, "seconds")
+        rows.append(f"| {name} | " + " | ".join(f"{one[key]:,.0f}" for key in keys) + " |")
+    how = (
+        f"{found['taken_at'][:10]}, `TORTURE_SEED={found['seed']}`, {found['minutes']:.0f} minutes, "
+        f"{found['events_a_turn']:,} events a turn, {found['cores']} cores."
+    )
+    return "\n".join([how, "", *head, *rows])
+
+
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("guide/expressions.md", "functions"): functions_table,
     ("guide/explain.md", "decisions"): decisions_table,
@@ -202,6 +235,8 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("guide/topics.md", "settings"): settings_table,
     ("guide/worker.md", "metrics"): metrics_table,
     ("guide/worker.md", "worker-settings"): worker_settings_table,
+    ("testing.md", "bugs"): bugs_table,
+    ("testing.md", "torture"): torture_table,
     ("architecture.md", "lifecycle"): lifecycle,
     ("architecture.md", "limits"): limits_table,
 }

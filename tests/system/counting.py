@@ -17,7 +17,7 @@ import signal
 import struct
 import sys
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +64,10 @@ SCHEMA: Any = fastavro.parse_schema(
 TIMERS_PER_WORK = 500
 
 
-class Row(msgspec.Struct, array_like=True):
-    """The head is that of a contact's row, so that a restore finds the timer."""
+class Row(msgspec.Struct):
+    """What is counted of a contact. ``due_ms`` is when its timer is due, 0: there is none."""
 
-    version: int = ROW_VERSION
     clock_ms: int = 0
-    active_ms: int = 0
     due_ms: int = 0
     count: int = 0
     score: int = 0
@@ -77,8 +75,23 @@ class Row(msgspec.Struct, array_like=True):
     fired: int = 0
 
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Row).decode
+HEAD = struct.Struct("<Bqqq")  # that of a contact's row (version, clock, activity, timer): a restore reads it
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(tuple[int, int, int, int]).decode
+
+
+def encode_row(row: Row) -> bytes:
+    """Write a row: the head, then count, score, order and how many timers fired."""
+    body = _pack((row.count, row.score, row.order, row.fired))
+    return HEAD.pack(ROW_VERSION, row.clock_ms, 0, row.due_ms) + body
+
+
+def decode_row(data: bytes) -> Row:
+    """Read a row."""
+    _, clock_ms, _, due_ms = HEAD.unpack_from(data)
+    return Row(clock_ms, due_ms, *_unpack(data[HEAD.size :]))
+
+
 _json = msgspec.json.Encoder().encode
 
 
@@ -113,7 +126,7 @@ class CountingWork:
         self._engine = engine
         self.positions: Mapping[str, int] = dict(engine.positions)
         self._position = encode_positions(self.positions)
-        self._rows = {name: _encode(row) for name, (row, _) in engine.touched.items()}
+        self._rows = {name: encode_row(row) for name, (row, _) in engine.touched.items()}
         self._timers = {name: (due, row.due_ms) for name, (row, due) in engine.touched.items()}
         self._shared = _json(engine.shared)
         self.changelog: list[tuple[bytes, bytes | None]] = [
@@ -147,7 +160,7 @@ class CountingEngine:
     def _load(self, names: Sequence[str]) -> None:
         missing = [name for name in dict.fromkeys(names) if name not in self.touched]
         for name, data in zip(missing, self.part.get_many(missing), strict=True):
-            row = Row() if data is None else _decode(data)
+            row = Row() if data is None else decode_row(data)
             self.touched[name] = (row, row.due_ms)
 
     def records(self, batch: Sequence[SourceRecord]) -> Iterator[CountingWork]:
@@ -180,16 +193,21 @@ class CountingEngine:
                 assert row.due_ms == due_ms
                 row.due_ms = 0
                 row.fired += 1
-                body = {"contact": name, "id": f"timer-{name}-{row.fired}"}
+                body = {"contact": name, "id": f"timer-{name}-{row.fired}", "due": due_ms}
                 commands.append(Output(self.commands, self.number, name.encode(), _json(body)))
             yield CountingWork(self, commands)
 
 
-def fault_hook(faults: Sequence[dict[str, Any]]) -> Any:
+def strike(action: str) -> None:
+    """Send this process SIGKILL or SIGSTOP."""
+    os.kill(os.getpid(), {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}[action])
+
+
+def fault_hook(faults: Sequence[dict[str, Any]], act: Callable[[str], None] = strike) -> Any:
     """Return a hook that lets things go wrong.
 
     Each fault has a ``step``, a number ``nth`` (at which time of that step, over all partitions) and an
-    ``action``: "kill" and "stop" send this process SIGKILL and SIGSTOP, "raise" is a time-out.
+    ``action``: "kill" and "stop" strike this process, "raise" is a time-out.
     """
     assert all(fault["step"] in STEPS for fault in faults)
     seen = dict.fromkeys(STEPS, 0)
@@ -200,7 +218,7 @@ def fault_hook(faults: Sequence[dict[str, Any]]) -> Any:
             if fault["step"] == step and fault["nth"] == seen[step]:
                 if fault["action"] == "raise":
                     raise TimeoutError("planted")
-                os.kill(os.getpid(), {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}[fault["action"]])
+                act(fault["action"])
 
     return hook
 

@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
@@ -21,11 +21,24 @@ from processor.runtime.faust.producers import PartitionProducer
 from processor.runtime.faust.settings import WorkerSettings
 from processor.store import changelog
 
-__all__ = ["MUTATIONS"]
+__all__ = ["CHANGED", "MUTATIONS"]
 
 # Modules whose names are planted over; to a type checker they are not for others to write.
 lanes: Any = importlib.import_module("processor.runtime.faust.lanes")
 restoring: Any = importlib.import_module("processor.runtime.faust.restoring")
+producers: Any = importlib.import_module("processor.runtime.faust.producers")
+
+# Everything that is planted over.
+CHANGED: list[tuple[Any, str]] = [
+    (Committer, "commit"),
+    (PartitionProducer, "produce"),
+    (PartitionProducer, "start"),
+    (lanes.Lane, "_position"),
+    (lanes, "restored"),
+    (WorkerSettings, "transactional_id"),
+    (restoring, "AIOKafkaConsumer"),
+    (restoring, "restore"),
+]
 
 MUTATIONS: dict[str, Callable[[], None]] = {}
 
@@ -60,7 +73,7 @@ def outputs_outside_of_the_transaction() -> None:
     """Commands leave through a producer without transactions, as under Faust's own exactly_once."""
 
     async def produce(self: Any, outputs: Any) -> None:
-        plain = AIOKafkaProducer(bootstrap_servers=self._settings.brokers)
+        plain = producers.AIOKafkaProducer(bootstrap_servers=self._settings.brokers)
         await plain.start()
         for output in outputs:
             await plain.send(output.topic, output.value, key=output.key, partition=output.partition)
@@ -127,7 +140,7 @@ def nobody_is_fenced() -> None:
 def markers_not_counted() -> None:
     """A restore is as far as the last record it saw."""
 
-    class Reader(AIOKafkaConsumer):  # type: ignore[misc]
+    class Reader(restoring.AIOKafkaConsumer):  # type: ignore[misc]
         seen = -1
 
         def seek(self, tp: Any, offset: int) -> None:
@@ -150,7 +163,7 @@ def markers_not_counted() -> None:
 def restores_what_was_aborted() -> None:
     """The changelog is read without read_committed."""
 
-    class Reader(AIOKafkaConsumer):  # type: ignore[misc]
+    class Reader(restoring.AIOKafkaConsumer):  # type: ignore[misc]
         def __init__(self, **options: Any) -> None:
             super().__init__(**{**options, "isolation_level": "read_uncommitted"})
 

@@ -15,6 +15,7 @@ from confluent_kafka.cimpl import NewTopic
 from processor.store import Changes, open_rocks
 from processor.store.changelog import encode_mark, mark_of, stamp
 from tests.system.chunks import Application
+from tests.system.counting import Row, encode_row
 
 kafka_admin: Any = confluent_kafka.admin  # its stubs do not say that it exports what settings need
 
@@ -137,7 +138,7 @@ def test_local_state_that_cannot_be_proved_is_restored_whole(chunk_application, 
         stamp(store, mark[0] + 1_000, now_ms)
     else:
         stamp(store, mark[0], now_ms - 25 * 3_600_000)
-    ghost = Changes({"ghost": b"\x98\x01\x00\x00\x00\x01\x01\x01\x00"})  # the changelog does not know it
+    ghost = Changes({"ghost": encode_row(Row())})  # the changelog does not know it
     kept = mark_of(store)
     assert kept is not None
     position = store.position()

@@ -197,6 +197,9 @@ class Lane:
             self._now(LaneState.RUNNING, "")
             log.info("partition %d is ready: %d rows restored", self.partition, state.records)
             await self._work(engine, Committer(self._settings, self.partition, producer, state.offset))
+        except StateError:
+            self._states.give_up(self.partition)
+            raise
         finally:
             self._merger = None
             await producer.discard()

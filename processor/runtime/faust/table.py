@@ -16,6 +16,7 @@ Faults of Faust 0.15.3 designed around here:
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from faust.stores.base import Store
 from faust.types import TP
 
 from processor.runtime.faust.settings import WorkerSettings
-from processor.store import RocksMemory, RocksStore, open_rocks
+from processor.store import RocksMemory, RocksStore, StateError, open_rocks
 from processor.store.changelog import mark_of, stamp
 
 __all__ = ["Restoring", "StateTable", "States"]
@@ -92,13 +93,27 @@ class States:
 
         ``current``: nobody else can have written to the partition until now; the database is told so.
         """
-        store = self._open.pop(partition, None)
+        store = self._open.get(partition)
         if store is None:
             return
-        mark = mark_of(store)
-        if mark is not None and current:
-            stamp(store, mark[0], self._settings.now_ms())
-        store.close()
+        try:
+            mark = mark_of(store)
+            if mark is not None and current:
+                stamp(store, mark[0], self._settings.now_ms())
+        except StateError as error:  # a full disk must not keep a worker from stopping
+            log.warning("partition %d: it could not be written that the state is current: %s", partition, error)
+        self.give_up(partition)
+
+    def give_up(self, partition: int) -> None:
+        """Close the database of a partition as it is.
+
+        Also after a write that failed, because RocksDB then refuses every other one until the database is
+        opened anew, whether the disk has room again or not.
+        """
+        store = self._open.pop(partition, None)
+        if store is not None:
+            with contextlib.suppress(StateError):
+                store.close()
 
     def opened(self) -> list[int]:
         """Return the partitions whose databases are open."""
