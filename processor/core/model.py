@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from processor.core.sections import Enrollment, Track
+from processor.core.sending import Cap, Channel, Policies, Purpose, QuietHours, Team
 from processor.core.time import Cron
 
 if TYPE_CHECKING:
@@ -251,68 +252,6 @@ class Program:
     exit_after_ms: int  # 0: never
     keyed: bool
     file: str = ""
-
-
-@dataclass(frozen=True)
-class Purpose:
-    """What consent is for. A transactional purpose is free of it, and of caps, quiet hours and holdouts."""
-
-    name: str
-    consent: bool
-    transactional: bool
-
-
-@dataclass(frozen=True)
-class Channel:
-    """``expires_ms``: how long after its decision a command may still be carried out."""
-
-    name: str
-    kind: str
-    expires_ms: int
-    address: str = ""  # the profile attribute that must be there for a send ("" for none)
-    templates: tuple[str, ...] = ()
-    cost: float = 0.0  # of one command, in the topology's currency
-
-
-@dataclass(frozen=True)
-class QuietHours:
-    """A daily period (local minutes, may span midnight) without sends."""
-
-    from_minutes: int
-    to_minutes: int
-    weekdays: frozenset[int] | None
-    channels: frozenset[str]  # empty: all
-    purposes: frozenset[str]  # empty: all but transactional
-
-
-@dataclass(frozen=True)
-class Cap:
-    """At most ``at_most`` sends per ``per_ms``."""
-
-    name: str
-    at_most: int
-    per_ms: int
-    channels: frozenset[str]  # empty: all
-    purposes: frozenset[str]  # empty: all but transactional
-
-
-@dataclass(frozen=True)
-class Policies:
-    """The rules every send has to pass."""
-
-    quiet_hours: tuple[QuietHours, ...]
-    caps: tuple[Cap, ...]
-    holdout_share: float
-    salt: str  # keys the hash behind holdouts and splits
-
-
-@dataclass(frozen=True)
-class Team:
-    """People a contact can be routed to, through a channel."""
-
-    name: str
-    channel: str
-    members: tuple[str, ...]
 
 
 @dataclass(frozen=True)

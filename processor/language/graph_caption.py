@@ -73,6 +73,11 @@ def _split(node: Any) -> Caption:
     return Caption("split", " / ".join(variant for variant, _, _ in node.branches))
 
 
+def _parallel(node: Any) -> Caption:
+    detail = "until the first has ended" if node.first_ends else "until all have ended"
+    return Caption("in parallel", " / ".join(name for name, _ in node.branches), detail)
+
+
 def _set(node: Any) -> Caption:
     texts = _texts(node)
     if len(texts) != len(node.values):
@@ -125,6 +130,7 @@ _CAPTIONS: Final[dict[str, Callable[[Any], Caption]]] = {
     "wait_for": _wait_for,
     "decide": _decide,
     "split": _split,
+    "parallel": _parallel,
     "set": _set,
     "score": _score,
     "list": _list,

@@ -31,7 +31,7 @@ def step_name(form: Form) -> str:
         return slug(f"{kind}-{words}")
     if kind in ("decide", "repeat"):
         return kind
-    if kind in ("split", "set"):
+    if kind in ("split", "set", "parallel"):
         return slug("-".join([kind, *(given or ())]))
     return slug(f"{kind}-{given}")
 

@@ -187,6 +187,19 @@ STEP_RECORDS: Final[dict[str, Record]] = {
         },
         {"split": {"a": {"share": 50, "steps": []}, "b": {"share": 50, "steps": []}}},
     ),
+    "parallel": _step(
+        "parallel",
+        "Go several ways at the same time.",
+        {
+            "parallel": Field(
+                MapOf(key=WORD_NAME, value=STEPS, least=2, what="branches"),
+                "the branches, by name",
+                required=True,
+            ),
+            "until": Field(Choice(options=("all", "first")), "how many branches have to end; default all"),
+        },
+        {"parallel": {"mail": [{"wait": "1d"}], "calls": [{"wait": "3d"}]}},
+    ),
     "set": _step(
         "set",
         "Change attributes of the profile.",

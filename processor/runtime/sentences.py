@@ -76,6 +76,9 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "no_date": "there is no date to wait for, so it went on",
         "date_passed": "the date has passed, so it went on",
         "rounds_done": "all rounds are done",
+        "branches": "its branches run side by side",
+        "all_ended": "all its branches have ended",
+        "first_ended": "its first branch has ended, and the others end with it",
         "until": "the rounds end here, as what they end with holds",
     },
     "merged": {

@@ -59,6 +59,15 @@ def _leaf() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+def _without_goto(value: Any) -> Any:
+    """A branch of a parallel step cannot be left by a goto."""
+    if isinstance(value, list):
+        return [_without_goto(one) for one in value]
+    if isinstance(value, dict):
+        return {"wait": "1h"} if "goto" in value else {key: _without_goto(one) for key, one in value.items()}
+    return value
+
+
 def _nest(steps: st.SearchStrategy[list[dict[str, Any]]]) -> st.SearchStrategy[dict[str, Any]]:
     return st.one_of(
         st.tuples(conditions, steps, steps).map(
@@ -66,6 +75,9 @@ def _nest(steps: st.SearchStrategy[list[dict[str, Any]]]) -> st.SearchStrategy[d
         ),
         st.tuples(steps, steps).map(
             lambda t: {"split": {"x": {"share": 30, "steps": t[0]}, "y": {"share": 70, "steps": t[1]}}}
+        ),
+        st.tuples(st.sampled_from(["all", "first"]), steps, steps).map(
+            lambda t: _without_goto({"parallel": {"x": t[1], "y": t[2]}, "until": t[0]})
         ),
         st.tuples(st.sampled_from(EVENTS), durations, steps, steps).map(
             lambda t: {"wait_for": t[0], "timeout": t[1], "then": t[2], "else": t[3]}

@@ -385,3 +385,23 @@ def test_deep_nesting_and_many_steps(shop):
     text = f"program: deep\npurpose: marketing\nentry: {{on: page_viewed}}\nsteps:\n  - {inner}\n{steps}\n"
     program = shop.load(deep=text).topology.programs["deep"]
     check(program, lay_out(program))
+
+
+def test_the_branches_of_a_parallel_step_stand_side_by_side(shop):
+    text = (
+        "program: p\npurpose: marketing\nentry: {on: page_viewed}\nsteps:\n"
+        "  - parallel:\n"
+        "      mail: [{send: email, template: welcome}, {wait: 1d}]\n"
+        "      calls: [{wait: 2d}, {alert: slack, message: call}]\n"
+        "    until: first\n"
+        "  - {add_to: vip}\n"
+    )
+    program = shop.load(p=text).topology.programs["p"]
+    drawing = lay_out(program)
+    boxes = {box.key: box for box in drawing.boxes}
+    assert boxes["send-email-welcome"].y == boxes["wait-2d"].y
+    assert boxes["add-to-vip"].y > boxes["alert-slack"].bottom
+    ways = {(line.source, line.target, line.label) for line in drawing.lines}
+    assert {("parallel-mail-calls", "send-email-welcome", "mail"), ("alert-slack", "add-to-vip", "")} <= ways
+    assert "until the first has ended" in svg(program)
+    assert not drawing.frames

@@ -116,6 +116,13 @@ CASES = [
     ("resend-loop", "steps:\n  - repeat:\n      times: 2\n      steps: [{score: engagement, add: 1}]", False),
     ("endless-loop", "steps:\n  - repeat:\n      times: 2\n      steps: [{score: engagement, add: 1}]", False),
     ("endless-loop", "steps:\n  - id: a\n    send: push\n    template: a\n  - goto: a", False),
+    # A parallel step takes as long as its branches, and a branch may end the others.
+    ("resend-loop", "steps:\n  - repeat:\n      times: 3\n      steps:\n        - parallel: {a: [{send: push, template: a}], b: [{wait: 1d}]}", False),
+    ("resend-loop", "steps:\n  - repeat:\n      times: 3\n      steps:\n        - parallel: {a: [{send: push, template: a}], b: [{wait: 1d}]}\n          until: first", True),
+    ("wait-without-end", "steps:\n  - parallel: {a: [{wait_for: email_clicked}], b: [{wait: 1d}]}\n    until: first", False),
+    ("wait-without-end", "steps:\n  - parallel: {a: [{wait_for: email_clicked}], b: [{wait: 1d}]}", True),
+    ("wait-without-end", "steps:\n  - parallel: {a: [{wait_for: email_clicked}], b: [{wait_for: order_completed}]}\n    until: first", True),
+    ("parallel-over-at-once", "steps:\n  - parallel: {a: [{send: push, template: a}], b: [{wait: 1d}]}", False),
     ("missing-purpose", "# programs/p.yaml\nprogram: p\nentry: {on: page_viewed}\nsteps:\n  - wait: 1d", False),
     ("missing-purpose", "# programs/p.yaml\nprogram: p\nentry: {on: page_viewed}\nsteps:\n  - send: push\n    template: a\n    purpose: marketing", False),
     # Held long enough, apart long enough, on another channel, or only on some ways: room enough.

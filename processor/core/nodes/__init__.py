@@ -7,6 +7,7 @@ from processor.core.nodes.decide import Decide
 from processor.core.nodes.enroll import Enroll
 from processor.core.nodes.jump import Jump
 from processor.core.nodes.leave import Leave
+from processor.core.nodes.parallel import Parallel
 from processor.core.nodes.repeat import Repeat
 from processor.core.nodes.route import Route
 from processor.core.nodes.send import Send
@@ -23,6 +24,7 @@ __all__ = [
     "Enroll",
     "Jump",
     "Leave",
+    "Parallel",
     "Repeat",
     "Route",
     "Send",

@@ -1,0 +1,84 @@
+"""Each kind of step that a contact walks alone, through a scenario as a marketer writes it."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+
+from processor.language import load_scenarios, load_topology
+from processor.runtime.preview import Person, preview
+from processor.runtime.scenario import run_scenario
+from processor.runtime.sentences import sentence
+
+TOPOLOGY = """
+topology: test
+timezone: Europe/London
+events:
+  signed_up: {plan: string?}
+  bought: {}
+  email_opened: {}
+profile: {email: string, phone: string}
+purposes: {marketing: {consent: required}}
+channels:
+  email: {address: email}
+  sms: {address: phone}
+  crm: {kind: task}
+"""
+HEAD = """
+scenario: it
+contact: {consent: [marketing], profile: {email: a@b.example}}
+events:
+  - {at: 2026-03-02 10:00, signed_up: {}}
+"""
+
+
+@pytest.fixture
+def scenario(tmp_path):
+    def go(steps, text, head=HEAD, more=""):
+        (tmp_path / "programs").mkdir(exist_ok=True)
+        (tmp_path / "topology.yaml").write_text(TOPOLOGY + dedent(more), encoding="utf-8")
+        program = "program: p\npurpose: marketing\nentry: {on: signed_up}\nsteps:\n" + dedent(steps)
+        (tmp_path / "programs" / "p.yaml").write_text(program, encoding="utf-8")
+        (tmp_path / "programs" / "p.test.yaml").write_text(head + dedent(text), encoding="utf-8")
+        loaded = load_topology(tmp_path)
+        (one,) = load_scenarios(loaded)
+        result = run_scenario(loaded.topology, one)
+        assert [str(difference) for difference in result.differences] == []
+        return result
+
+    return go
+
+
+def said(result):
+    """What explain says of the path."""
+    return [sentence(moment, lambda _: "…") for moment in result.path]
+
+
+PARALLEL = """
+  - parallel:
+      mail: [{send: email, template: hello}, {wait: 3d}, {send: email, template: more}]
+      bought: [{wait_for: bought}]
+    until: first
+  - {send: email, template: bye}
+"""
+
+
+def test_parallel_until_the_first_has_ended(scenario):
+    result = scenario(
+        PARALLEL,
+        """
+          - {at: 2026-03-03 12:00, bought: {}}
+        expect:
+          - {at: 2026-03-02 10:00, email: hello}
+          - {at: 2026-03-03 12:00, email: bye}
+        """,
+    )
+    assert "parallel-mail-bought: its branches run side by side" in said(result)
+    assert "parallel-mail-bought: its first branch has ended, and the others end with it" in said(result)
+
+
+def test_a_preview_answers_what_a_branch_waits_for(scenario, tmp_path):
+    scenario(PARALLEL, "expect: [{email: hello}, {email: more}, {email: bye}]")
+    seen = preview(load_topology(tmp_path).topology, "p", Person(), 1_772_445_600_000, respond=True)
+    assert [command.template for command in seen.commands] == ["hello", "bye"]
