@@ -97,6 +97,7 @@ def _walk(turn: Turn, program: Program, enrollment: Enrollment, track: Track, st
         if not resuming:
             track.step = target
             track.since_ms = turn.now_ms
+            track.note = ""
             if node.looped:
                 visits = enrollment.visits
                 if visits is None:

@@ -131,6 +131,7 @@ DECISIONS: Final[dict[str, str]] = {
     "split": "a variant was chosen",
     "held": "a send waits because of a policy",
     "suppressed": "a send was not made because of a policy",
+    "fell_back": "a send went on to its next channel; the reason says why",
     "commanded": "a command was given to a channel",
     "timed_out": "what a step waited for did not come",
     "heard": "what a step waited for came",

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from processor.core.sections import Enrollment, Track
-from processor.core.sending import Cap, Channel, Policies, Purpose, QuietHours, Team
+from processor.core.sending import Blackout, Cap, Channel, Policies, Purpose, QuietHours, Team
 from processor.core.time import Cron
 
 if TYPE_CHECKING:
     from processor.core.turn import Turn
 
 __all__ = [
-    "Audience", "Cap", "Channel", "Entry", "Exit", "Expression", "Fn", "Goal", "Grade", "Node", "Policies",
-    "Program", "Purpose", "QuietHours", "Reaction", "ScoreModel", "ScoreRule", "Segment", "SeriesSpec",
-    "Team", "Topics", "Topology", "Uses",
+    "Audience", "Blackout", "Cap", "Channel", "Entry", "Exit", "Expression", "Fn", "Goal", "Grade", "Node",
+    "Policies", "Program", "Purpose", "QuietHours", "Reaction", "ScoreModel", "ScoreRule", "Segment",
+    "SeriesSpec", "Team", "Topics", "Topology", "Uses",
 ]  # fmt: skip
 
 Fn = Callable[["Turn"], Any]

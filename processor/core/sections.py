@@ -43,11 +43,12 @@ class Track:
     """A branch of an enrollment: the step it stands at and what it waits for.
 
     ``state`` is a track state of ``lifecycle``; ``due_ms`` is 0 when no timer is set; ``mark`` is the
-    machine's own memory (``due``: its timer has fired); ``answer`` holds what is kept of the event that ended
-    the latest wait_for. ``fork`` is the parallel step whose branch this is, empty for the enrollment's own.
+    machine's own memory (``due``: its timer has fired), ``note`` the step's, while the track stands there;
+    ``answer`` holds what is kept of the event that ended the latest wait_for. ``fork`` is the parallel step
+    whose branch this is, empty for the enrollment's own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one for each field
         self,
         step: str,
         state: int,
@@ -56,6 +57,7 @@ class Track:
         mark: str = "",
         answer: dict[str, Any] | None = None,
         fork: str = "",
+        note: str = "",
     ) -> None:
         self.step = step
         self.state = state
@@ -63,6 +65,7 @@ class Track:
         self.since_ms = since_ms
         self.mark = mark
         self.fork = fork
+        self.note = note
         self._answer = answer
         self._stored_answer = b""
 
@@ -83,7 +86,7 @@ class Track:
     def read(at: Reader) -> Track:
         """Read a track."""
         step, state, due_ms, since_ms = at.name(), at.byte(), at.time(), at.time()
-        track = Track(step, state, due_ms, since_ms, at.text(), fork=at.text())
+        track = Track(step, state, due_ms, since_ms, at.text(), fork=at.text(), note=at.text())
         track._stored_answer = at.blob()
         return track
 
@@ -95,6 +98,7 @@ class Track:
         put_time(to, self.since_ms)
         put_text(to, self.mark)
         put_text(to, self.fork)
+        put_text(to, self.note)
         put_blob(to, self._stored_answer or packed_map(self._answer))
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
-__all__ = ["Cap", "Channel", "Policies", "Purpose", "QuietHours", "Team"]
+__all__ = ["Blackout", "Cap", "Channel", "Policies", "Purpose", "QuietHours", "Team"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Channel:
     address: str = ""  # the profile attribute that must be there for a send ("" for none)
     templates: tuple[str, ...] = ()
     cost: float = 0.0  # of one command, in the topology's currency
+    failed_by: str = ""  # the event type by which the channel reports that it could not deliver
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,18 @@ class QuietHours:
     from_minutes: int
     to_minutes: int
     weekdays: frozenset[int] | None
+    channels: frozenset[str]  # empty: all
+    purposes: frozenset[str]  # empty: all but transactional
+
+
+@dataclass(frozen=True)
+class Blackout:
+    """Days without sends: from ``begin`` to ``end``, dates or times as written. Zone None: the contact's."""
+
+    name: str
+    begin: str
+    end: str
+    zone: ZoneInfo | None
     channels: frozenset[str]  # empty: all
     purposes: frozenset[str]  # empty: all but transactional
 
@@ -58,6 +72,7 @@ class Policies:
     caps: tuple[Cap, ...]
     holdout_share: float
     salt: str  # keys the hash behind holdouts and splits
+    blackouts: tuple[Blackout, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,12 @@ def _texts(node: Node) -> list[str]:
 
 
 def _send(node: Any) -> Caption:
-    return Caption(f"send · {node.channel}", node.template)
+    detail = ""
+    if node.fallbacks:
+        detail = "else " + ", ".join(way.channel for way in node.fallbacks)
+        if node.within_ms:
+            detail += f", also if it fails within {duration_words(node.within_ms)}"
+    return Caption(f"send · {node.channel}", node.template, detail)
 
 
 def _wait(node: Any) -> Caption:
@@ -106,6 +111,10 @@ def _route(node: Any) -> Caption:
     return Caption("route", node.team, node.text)
 
 
+def _webhook(node: Any) -> Caption:
+    return Caption("webhook", node.channel, ", ".join(name for name, _ in node.values))
+
+
 def _enroll(node: Any) -> Caption:
     return Caption("enroll in", node.program)
 
@@ -136,6 +145,7 @@ _CAPTIONS: Final[dict[str, Callable[[Any], Caption]]] = {
     "list": _list,
     "alert": _alert,
     "route": _route,
+    "webhook": _webhook,
     "enroll": _enroll,
     "repeat": _repeat,
     "goto": _goto,

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from processor.core.model import Node
-from processor.core.nodes import Alert, Route, Send
+from processor.core.nodes import Alert, Route, Send, Way, Webhook
 from processor.core.time import DAY_MS
 from processor.language.problems import instead, listed, quoted
+from processor.language.records import Form
 from processor.language.site import Site
 
-__all__ = ["build_alert", "build_route", "build_send"]
+__all__ = ["build_alert", "build_route", "build_send", "build_webhook"]
 
 HOLD_MS: Final = 2 * DAY_MS  # how long a send may wait for a policy where the step does not say
+_PEOPLE: Final = ("alert", "task")  # the kinds of channels that tell a person
 
 
 def build_send(site: Site) -> Node:
@@ -22,7 +24,11 @@ def build_send(site: Site) -> Node:
     if channel is not None and channel.templates and template not in channel.templates:
         message = f"the channel {quoted(channel.name)} has no template {quoted(template)}"
         site.wrong("template", "unknown-template", message, instead(template, channel.templates))
+    if channel is not None and channel.kind == "webhook":
+        message = f"{quoted(channel.name)} is a channel of webhooks, not of messages"
+        site.wrong("send", "wrong-channel", message, f"write webhook: {channel.name} with values:")
     form = site.form
+    fallbacks, within_ms = _fallbacks(site)
     return Send(
         id=site.id,
         next=site.next,
@@ -34,15 +40,58 @@ def build_send(site: Site) -> Node:
         when_quiet=form.get("when_quiet", "wait"),
         hold_ms=form.get("hold_at_most", HOLD_MS),
         expires_ms=form.get("expires_after", channel.expires_ms if channel else DAY_MS),
+        failed_by=channel.failed_by if channel else "",
+        fallbacks=fallbacks,
+        within_ms=within_ms,
     )
+
+
+def _fallbacks(site: Site) -> tuple[tuple[Way, ...], int]:
+    """Return the ways that a send can take after its first channel, and how long a failure is waited for."""
+    given = site.form.get("fallback")
+    if given is None:
+        return (), 0
+    form = given if isinstance(given, Form) else None
+    names = given["to"] if form is not None else [given] if isinstance(given, str) else given
+    template = form.get("template", site["template"]) if form is not None else site["template"]
+    within_ms = form.get("within", 0) if form is not None else 0
+    made: list[Way] = []
+    taken = {site["send"]}
+    for name in names:
+        channel = site.channels.get(name)
+        if name in taken:
+            message = f"{quoted(name)} has been tried already when it is its turn"
+            site.wrong("fallback", "bad-fallback", message, "write each channel once")
+        taken.add(name)
+        if channel is None:
+            continue  # reported where its name stands
+        if channel.kind != "message":
+            message = f"{quoted(name)} is a channel of kind {channel.kind}, and cannot stand in for messages"
+            site.wrong("fallback", "wrong-channel", message, "write a channel of messages to contacts")
+        if channel.templates and template not in channel.templates:
+            message = f"the channel {quoted(name)} has no template {quoted(template)}"
+            fix = f"write fallback: {{to: {name}, template: …}} with one of {listed(channel.templates)}"
+            site.wrong("fallback", "unknown-template", message, fix)
+        expires_ms = site.form.get("expires_after", channel.expires_ms)
+        made.append(Way(name, template, expires_ms, channel.failed_by))
+    first = site.channels.get(site["send"])
+    if within_ms and first is not None and form is not None:
+        ways = [(first.name, first.failed_by), *((way.channel, way.failed_by) for way in made[:-1])]
+        mute = next((name for name, failed_by in ways if not failed_by), None)
+        if mute is not None:
+            message = f"nothing says by which event {quoted(mute)} reports a failure"
+            fix = f"write failed_by: and an event type below the channel {mute}"
+            site.wrong("within", "bad-fallback", message, fix, form)
+    return tuple(made), within_ms if made else 0
 
 
 def build_alert(site: Site) -> Node:
     """Return the node of an alert step."""
     channel = site.channels.get(site["alert"])
-    if channel is not None and channel.kind == "message":
-        people = [name for name, other in site.channels.items() if other.kind != "message"]
-        message = f"{quoted(channel.name)} is a channel of messages to contacts, not of alerts"
+    if channel is not None and channel.kind not in _PEOPLE:
+        people = [name for name, other in site.channels.items() if other.kind in _PEOPLE]
+        what = "webhooks" if channel.kind == "webhook" else "messages to contacts"
+        message = f"{quoted(channel.name)} is a channel of {what}, not of alerts"
         fix = f"write one of {listed(people)}" if people else "declare a channel of kind alert or task"
         site.wrong("alert", "wrong-channel", message, fix)
     text = site.text("message")
@@ -65,5 +114,22 @@ def build_route(site: Site) -> Node:
         team=site["route"],
         because=because.fn if because else None,
         text=because.text if because else "",
+        purpose=site.purpose,
+    )
+
+
+def build_webhook(site: Site) -> Node:
+    """Return the node of a webhook step."""
+    channel = site.channels.get(site["webhook"])
+    if channel is not None and channel.kind != "webhook":
+        systems = [name for name, other in site.channels.items() if other.kind == "webhook"]
+        message = f"{quoted(channel.name)} is a channel of kind {channel.kind}, not of webhooks"
+        fix = f"write one of {listed(systems)}" if systems else "declare a channel of kind webhook"
+        site.wrong("webhook", "wrong-channel", message, fix)
+    return Webhook(
+        id=site.id,
+        next=site.next,
+        channel=site["webhook"],
+        values=tuple((name, made.fn) for name, made in site.values("values")),
         purpose=site.purpose,
     )

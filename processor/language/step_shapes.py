@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Any, Final
 
 from processor.language.problems import instead, quoted
-from processor.language.records import Either, Field, Form, Keyed, Lazy, ListOf, MapOf, OneOrMany, Record
+from processor.language.records import (
+    Either,
+    Field,
+    Form,
+    Keyed,
+    Lazy,
+    ListOf,
+    ListOr,
+    MapOf,
+    OneOrMany,
+    Record,
+)
 from processor.language.shapes import (
     NAME,
     Choice,
@@ -97,6 +108,18 @@ SPLIT_BRANCH: Final = Record(
         "steps": Field(STEPS, "what they get; nothing where this is absent"),
     },
 )
+_FALLBACK_CHANNEL: Final = Ref(kind="channel", examples=("sms",))
+_FALLBACK: Final = Record(
+    name="fallback",
+    title="a fallback",
+    fields={
+        "to": Field(OneOrMany(item=_FALLBACK_CHANNEL), "the next channels, in order", required=True),
+        "template": Field(Text(), "the template there; default the same"),
+        "within": Field(
+            Duration(examples=("1h",)), "how long the step waits for the channel to report a failure"
+        ),
+    },
+)
 _REPEAT: Final = Record(
     name="repeat_body",
     title="repeat",
@@ -120,6 +143,13 @@ STEP_RECORDS: Final[dict[str, Record]] = {
                 MapOf(key=IDENTIFIER, value=_VALUE, what="values"), "what fills its placeholders"
             ),
             "purpose": Field(Ref(kind="purpose"), "in place of the program's purpose"),
+            "fallback": Field(
+                Either(
+                    text=_FALLBACK_CHANNEL,
+                    other=ListOr(items=ListOf(item=_FALLBACK_CHANNEL, least=1), other=_FALLBACK),
+                ),
+                "the channels to try where there is no address or no consent, or the channel fails",
+            ),
             "when_capped": Field(Choice(options=("skip", "wait")), "when a cap is used up; default skip"),
             "when_quiet": Field(Choice(options=("wait", "skip")), "in quiet hours; default wait"),
             "hold_at_most": Field(Duration(), "how long it may wait for a policy; default 2d"),
@@ -249,6 +279,17 @@ STEP_RECORDS: Final[dict[str, Record]] = {
             "because": Field(_TEMPLATE, "the reason they are told"),
         },
         {"route": "inbound-sales", "because": "left a cart of {event.value}"},
+    ),
+    "webhook": _step(
+        "webhook",
+        "Tell another system.",
+        {
+            "webhook": Field(
+                Ref(kind="channel", examples=("erp",)), "a channel of kind webhook", required=True
+            ),
+            "values": Field(MapOf(key=IDENTIFIER, value=_VALUE, what="values"), "what it is told"),
+        },
+        {"webhook": "erp", "values": {"email": "profile.email"}},
     ),
     "enroll": _step(
         "enroll",

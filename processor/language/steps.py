@@ -25,7 +25,7 @@ from processor.core.nodes import (
 from processor.language.problems import instead, quoted
 from processor.language.records import Form
 from processor.language.site import Builder, Site
-from processor.language.step_sends import build_alert, build_route, build_send
+from processor.language.step_sends import build_alert, build_route, build_send, build_webhook
 from processor.language.step_waits import build_wait, build_wait_for, build_wait_until
 
 __all__ = ["BUILDERS", "nested", "parts"]
@@ -168,6 +168,7 @@ BUILDERS: Final[dict[str, Builder]] = {
     "remove_from": _remove_from,
     "alert": build_alert,
     "route": build_route,
+    "webhook": build_webhook,
     "enroll": _enroll,
     "repeat": _repeat,
     "goto": _goto,

@@ -50,14 +50,21 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "held": {
         "quiet_hours": "quiet hours",
+        "blackout": "the blackout {name}",
         "cap": "the cap {name} is used up",
     },
     "suppressed": {
         "no_address": "the contact has no address for this channel",
         "no_consent": "the contact has not consented to it",
+        "blackout": "the blackout {name}, and the step does not wait for its end",
         "quiet_hours": "quiet hours, and the step does not wait for their end",
         "cap": "the cap {name} is used up, and the step does not wait",
         "held_too_long": "it was held for as long as the step allows",
+    },
+    "fell_back": {
+        "no_address": "the contact has no address for {channel}",
+        "no_consent": "the contact has not consented to {channel}",
+        "failed": "the channel {channel} has reported that it could not deliver",
     },
     "holdout": {
         "global": "held out of all programs, so that their effect can be measured",
@@ -266,6 +273,7 @@ _SENTENCES: Final[Mapping[str, Callable[[Moment, Callable[[int], str]], str]]] =
     "split": _words(lambda m: f"{m.step}: the variant is {m.reason}"),
     "held": _held,
     "suppressed": _suppressed,
+    "fell_back": _words(lambda m: f"goes to {m.detail.get('to_channel')} instead: {_reason(m)}"),
     "commanded": _commanded,
     "timed_out": _words(lambda m: f"{m.step}: it did not come in time"),
     "heard": _words(lambda m: f"{m.step}: it came"),

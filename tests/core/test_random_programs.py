@@ -39,6 +39,7 @@ def _leaf() -> st.SearchStrategy[dict[str, Any]]:
                 "when_capped": st.sampled_from(["skip", "wait"]),
                 "when_quiet": st.sampled_from(["skip", "wait"]),
                 "hold_at_most": st.sampled_from(["1h", "3d"]),
+                "fallback": st.sampled_from(["sms", ["sms"], {"to": "sms", "template": "s", "within": "2h"}]),
                 "purpose": st.sampled_from(["receipts", "service", "marketing"]),
                 "values": st.just({"n": "score.engagement", "t": "seen {profile.visits}"}),
             },
@@ -54,6 +55,7 @@ def _leaf() -> st.SearchStrategy[dict[str, Any]]:
         ),
         st.sampled_from([{"add_to": "vip"}, {"remove_from": "vip"}, {"route": "sales"}, {"enroll": "p"}]),
         st.just({"alert": "slack", "message": "see {profile.email}"}),
+        st.just({"webhook": "erp", "values": {"n": "score.engagement", "t": "of {profile.email}"}}),
         st.just({"exit": "enough"}),
         st.just({"goto": "start"}),
     )

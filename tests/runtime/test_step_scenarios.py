@@ -18,12 +18,14 @@ events:
   signed_up: {plan: string?}
   bought: {}
   email_opened: {}
+  email_bounced: {}
 profile: {email: string, phone: string}
 purposes: {marketing: {consent: required}}
 channels:
-  email: {address: email}
+  email: {address: email, failed_by: email_bounced}
   sms: {address: phone}
   crm: {kind: task}
+  erp: {kind: webhook, expires_after: 3h}
 """
 HEAD = """
 scenario: it
@@ -82,3 +84,62 @@ def test_a_preview_answers_what_a_branch_waits_for(scenario, tmp_path):
     scenario(PARALLEL, "expect: [{email: hello}, {email: more}, {email: bye}]")
     seen = preview(load_topology(tmp_path).topology, "p", Person(), 1_772_445_600_000, respond=True)
     assert [command.template for command in seen.commands] == ["hello", "bye"]
+
+
+def test_a_webhook_needs_no_consent_and_is_not_quiet(scenario):
+    scenario(
+        """
+          - webhook: erp
+            values: {plan: event.plan, line: "of {profile.email}"}
+        """,
+        """
+        expect:
+          - at: 2026-03-02 23:00
+            erp: webhook
+            expires: 2026-03-03 02:00
+            values: {plan: basic, line: of a@b.example}
+        """,
+        head="""
+scenario: it
+contact: {profile: {email: a@b.example}}
+events:
+  - {at: 2026-03-02 23:00, signed_up: {plan: basic}}
+""",
+        more='policies: {quiet_hours: [{from: "21:00", to: "08:00"}], caps: [{at_most: 1, per: 30d}]}',
+    )
+
+
+def test_a_bounced_email_becomes_a_text_message(scenario):
+    result = scenario(
+        """
+          - send: email
+            template: receipt
+            fallback: {to: sms, template: receipt-short, within: 1h}
+        """,
+        """
+          - {at: 2026-03-02 10:20, email_bounced: {}}
+        expect:
+          - {at: 2026-03-02 10:00, email: receipt}
+          - {at: 2026-03-02 10:20, sms: receipt-short}
+        """,
+        head=HEAD.replace("a@b.example}", 'a@b.example, phone: "+44"}'),
+    )
+    assert "goes to sms instead: the channel email has reported that it could not deliver" in said(result)
+
+
+def test_nothing_is_sent_on_the_days_of_a_blackout(scenario):
+    result = scenario(
+        """
+          - {send: email, template: hello, hold_at_most: 5d}
+          - {send: email, template: skipped, when_quiet: skip}
+        """,
+        """
+        expect:
+          - {at: 2026-03-04 00:00, email: hello}
+          - {at: 2026-03-04 00:00, email: skipped}
+        held:
+          - {at: 2026-03-02 10:00, step: send-email-hello, reason: "blackout:spring"}
+        """,
+        more="policies: {blackouts: {name: spring, from: 2026-03-01, to: 2026-03-03}}",
+    )
+    assert "email hello is held until …: the blackout spring" in said(result)

@@ -10,11 +10,12 @@ from processor.core.nodes.leave import Leave
 from processor.core.nodes.parallel import Parallel
 from processor.core.nodes.repeat import Repeat
 from processor.core.nodes.route import Route
-from processor.core.nodes.send import Send
+from processor.core.nodes.send import Send, Way
 from processor.core.nodes.set_profile import SetProfile
 from processor.core.nodes.split import Split
 from processor.core.nodes.wait import Wait, WaitClock, WaitTo
 from processor.core.nodes.wait_for import WaitFor
+from processor.core.nodes.webhook import Webhook
 
 __all__ = [
     "AddScore",
@@ -34,4 +35,6 @@ __all__ = [
     "WaitClock",
     "WaitFor",
     "WaitTo",
+    "Way",
+    "Webhook",
 ]

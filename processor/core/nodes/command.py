@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from processor.core.sections import Enrollment
     from processor.core.turn import Turn
 
-__all__ = ["give_command"]
+__all__ = ["give_command", "identity_of"]
+
+
+def identity_of(enrollment: Enrollment, node: Node, way: str = "") -> str:
+    """The id of the command that the step gives on this visit."""
+    visits = enrollment.visits
+    occurrence = visits.get(node.id, 1) if visits else 1
+    return command_id(enrollment.id, node.id, occurrence, f"{node.kind}:{way}" if way else node.kind)
 
 
 def give_command(  # noqa: PLR0913 - a command is made of that many things, all named
@@ -27,11 +34,13 @@ def give_command(  # noqa: PLR0913 - a command is made of that many things, all 
     template: str,
     values: dict[str, Any],
     expires_ms: int,
+    way: str = "",
 ) -> None:
-    """Put a command on its channel, and its decision on the record."""
-    visits = enrollment.visits
-    occurrence = visits.get(node.id, 1) if visits else 1
-    identity = command_id(enrollment.id, node.id, occurrence, node.kind)
+    """Put a command on its channel, and its decision on the record.
+
+    ``way`` tells a step's further commands from its first: the channel that a send fell back on.
+    """
+    identity = identity_of(enrollment, node, way)
     variants = enrollment.variants
     turn.out.append(
         Command(

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from processor.core.model import Node, Program
-from processor.core.nodes import Parallel, Wait, WaitClock, WaitFor, WaitTo
+from processor.core.nodes import Parallel, Send, Wait, WaitClock, WaitFor, WaitTo
 from processor.core.time import DAY_MS
 
 __all__ = [
@@ -113,6 +113,8 @@ def takes_ms(node: Node) -> float:
         return node.duration_ms
     if isinstance(node, WaitFor):
         return node.timeout_ms or inf
+    if isinstance(node, Send):
+        return node.within_ms * len(node.fallbacks)
     if isinstance(node, WaitTo):
         return inf
     if isinstance(node, WaitClock):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from processor.core.model import Node, Program
-from processor.core.nodes import Alert, Parallel, Repeat, Route, Send, Split, WaitFor
+from processor.core.nodes import Alert, Parallel, Repeat, Route, Send, Split, WaitFor, Webhook
 from processor.language.lint.flow import (
     branch_steps,
     instant_branches,
@@ -22,7 +22,7 @@ from processor.language.step_names import step_name
 __all__ = ["RULES"]
 
 # Kinds of steps whose id is kept: contacts stand there, or commands and choices carry it.
-_REMEMBERED: Final = ("send", "wait", "wait_for", "split", "repeat", "parallel", "alert", "route")
+_REMEMBERED: Final = ("send", "wait", "wait_for", "split", "repeat", "parallel", "alert", "route", "webhook")
 
 
 def _unreachable(lint: Lint) -> Iterator[Finding]:
@@ -112,7 +112,7 @@ def _resends(lint: Lint) -> Iterator[Finding]:
 
 def _first_command(program: Program, group: list[str]) -> Node | None:
     nodes = (program.nodes[name] for name in group)
-    return next((node for node in nodes if isinstance(node, (Send, Alert, Route))), None)
+    return next((node for node in nodes if isinstance(node, (Send, Alert, Route, Webhook))), None)
 
 
 def _spins(lint: Lint) -> Iterator[Finding]:
@@ -206,7 +206,7 @@ steps:
     Rule(
         name="resend-loop",
         severity="error",
-        summary="A loop over a send, alert or route in which no time needs to pass.",
+        summary="A loop over a send, alert, route or webhook in which no time needs to pass.",
         why="The loop runs as often as it can within one instant, so the contact gets the same message "
         "many times. A wait for a duration or for an event makes time pass. A wait until a clock time "
         "or a date does not, since it is over at once when it is that time already; neither does a "
