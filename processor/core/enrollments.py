@@ -105,9 +105,18 @@ def _walk(turn: Turn, program: Program, enrollment: Enrollment, track: Track, st
                 visits[target] = visits.get(target, 0) + 1
         target = node.resume(turn, enrollment, track) if resuming else node.enter(turn, enrollment, track)
         resuming = False
+        if track.state == READY and node.id in program.timed:
+            _mark_done(turn, enrollment, node.id)
     if track.state == READY and enrollment.state == ACTIVE:
         move_track(track, "end")
     return steps_left
+
+
+def _mark_done(turn: Turn, enrollment: Enrollment, step: str) -> None:
+    done = enrollment.done
+    if done is None:
+        done = enrollment.done = {}
+    done[step] = turn.now_ms
 
 
 def _complete(turn: Turn, program: Program, enrollment: Enrollment) -> None:
@@ -239,6 +248,8 @@ def _offer(turn: Turn, program: Program, enrollment: Enrollment, track: Track) -
     turn.row.change_enrollment(enrollment)
     woke, target = node.hear(turn, enrollment, track)
     if woke:
+        if node.id in program.timed and target != node.id:
+            _mark_done(turn, enrollment, node.id)
         _go_on(turn, enrollment, track, "heard", target)
 
 

@@ -70,6 +70,7 @@ class SeriesSpec:
     where: Fn | None
     value: str
     window_ms: int
+    by_hour: bool = False  # counted by the hour of the contact's clock instead
 
 
 @dataclass(frozen=True)
@@ -251,6 +252,7 @@ class Program:
     exit_conditions: tuple[Exit, ...]
     exit_after_ms: int  # 0: never
     keyed: bool
+    timed: frozenset[str] = frozenset()  # steps that later waits count from
     file: str = ""
 
 

@@ -107,7 +107,8 @@ class Enrollment:
     """One run of one contact through one program.
 
     ``entry`` keeps the properties of the entry event that the program's steps refer to (stored, they are
-    ``entry_data``); ``visits`` counts executions of steps that can run more than once; ``goal_by_ms`` is 0
+    ``entry_data``); ``visits`` counts executions of steps that can run more than once;
+    ``done`` says when steps that later waits count from were done last (ms); ``goal_by_ms`` is 0
     without a goal window. Whoever writes to an enrollment from the row says so to the row first.
     """
 
@@ -125,6 +126,7 @@ class Enrollment:
         entry_data: bytes = b"",
         variants: dict[str, str] | None = None,
         visits: dict[str, int] | None = None,
+        done: dict[str, int] | None = None,
     ) -> None:
         self.id = id
         self.program = program
@@ -138,6 +140,7 @@ class Enrollment:
         self.entry_data = entry_data
         self.variants = variants
         self.visits = visits
+        self.done = done
         self._entry: dict[str, Any] | None = None
         self.changed = True
         self._data = b""
@@ -184,6 +187,14 @@ class Enrollment:
                 left -= 1
             made.visits = visits
         left = at.count()
+        if left:
+            done: dict[str, int] = {}
+            while left > 0:
+                step = at.name()
+                done[step] = at.time()
+                left -= 1
+            made.done = done
+        left = at.count()
         while left > 0:
             made.tracks.append(Track.read(at))
             left -= 1
@@ -221,6 +232,11 @@ class Enrollment:
             for step, count in visits.items():
                 put_name(to, step)
                 put_count(to, count)
+        else:
+            to.append(0)
+        done = self.done
+        if done:
+            write_times(to, done)
         else:
             to.append(0)
         put_count(to, len(self.tracks))

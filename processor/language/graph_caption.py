@@ -47,6 +47,9 @@ def _send(node: Any) -> Caption:
 def _wait(node: Any) -> Caption:
     if hasattr(node, "duration_ms"):
         return Caption("wait", duration_words(node.duration_ms))
+    if hasattr(node, "hours"):
+        span = f"{node.hours[0]:02}:00 to {node.hours[-1]:02}:59, else {_clock(node.default_minutes)}"
+        return Caption("wait until", f"best hour by {node.event}", span)
     if hasattr(node, "weekdays"):
         detail = "" if node.zone is None else f"in {node.zone.key}"
         if node.weekdays is not None:

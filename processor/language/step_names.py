@@ -38,6 +38,8 @@ def step_name(form: Form) -> str:
 
 def _wait_name(given: Any) -> str:
     if isinstance(given, Form):
+        if given.kind in ("after_step", "best_hour"):
+            return f"wait-{given.kind}-{given.get(given.kind, '')}"
         until = given.get("until")
         if until is not None:
             return f"wait-until-{until.text}"

@@ -77,6 +77,37 @@ _WAIT_CLOCK: Final = Record(
         "zone": Field(Zone(), "on the clock of this zone; default the contact's"),
     },
 )
+_WAIT_AFTER: Final = Record(
+    name="wait_after_step",
+    title="a wait after an earlier step",
+    fields={
+        "after_step": Field(
+            Name(pattern=NAME, examples=("reminder",)), "the id of the earlier step", required=True
+        ),
+        "offset": Field(Duration(examples=("3d",)), "so long after it was done", required=True),
+        "at": Field(Clock(), "at this time of that day, on the contact's clock"),
+        "if_past": Field(
+            Choice(options=("continue", "exit")), "when it has passed already; default continue"
+        ),
+    },
+)
+_WAIT_BEST: Final = Record(
+    name="wait_best_hour",
+    title="a wait for the contact's best hour",
+    fields={
+        "best_hour": Field(
+            Ref(kind="published", examples=("email_opened",)),
+            "what shows when the contact is there",
+            required=True,
+        ),
+        "between": Field(
+            ListOf(item=Clock(examples=('"08:00"',)), least=2), "the first and the last time to choose from"
+        ),
+        "default": Field(
+            Clock(examples=('"10:00"',)), "the time while too little is known of the contact", required=True
+        ),
+    },
+)
 BRANCH: Final = Keyed(
     name="branch",
     what="a branch of a decide step",
@@ -165,7 +196,14 @@ STEP_RECORDS: Final[dict[str, Record]] = {
                 Either(
                     text=Duration(examples=("3d",)),
                     other=Keyed(
-                        name="wait_map", what="a wait", options={"until": _WAIT_UNTIL, "at": _WAIT_CLOCK}
+                        name="wait_map",
+                        what="a wait",
+                        options={
+                            "until": _WAIT_UNTIL,
+                            "at": _WAIT_CLOCK,
+                            "after_step": _WAIT_AFTER,
+                            "best_hour": _WAIT_BEST,
+                        },
                     ),
                 ),
                 "how long, or until when",

@@ -142,6 +142,12 @@ def wire(
             message = f"there is no step {quoted(target)} in this program"
             places = [name for name in ids if not isinstance(graph.nodes[name], Jump | Leave)]
             compiler.problems.error(form.at("goto"), "unknown-step", message, instead(target, places))
+    for form in walk(steps.forms):
+        given = form.get("wait")
+        earlier = given.get("after_step") if isinstance(given, Form) else None
+        if isinstance(given, Form) and earlier is not None and earlier not in graph.nodes:
+            message = f"there is no step {quoted(earlier)} in this program"
+            compiler.problems.error(given.at("after_step"), "unknown-step", message, instead(earlier, ids))
     _check_branches(steps, compiler)
     looped = _cyclic(graph.nodes)
     made = {}

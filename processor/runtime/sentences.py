@@ -78,8 +78,13 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "program_removed": "the program is no longer in the topology",
         "runaway": "it ran too many steps without a wait",
     },
+    "waiting": {
+        "best_hour": "the hour at which the contact is there most often",
+        "default_hour": "too little is known of the contact's hours",
+    },
     "stepped": {
         "else": "the else ran",
+        "step_not_done": "the earlier step was not done, so it went on",
         "no_date": "there is no date to wait for, so it went on",
         "date_passed": "the date has passed, so it went on",
         "rounds_done": "all rounds are done",
@@ -219,7 +224,8 @@ def _commanded(moment: Moment, show: Callable[[int], str]) -> str:
 
 def _waiting(moment: Moment, show: Callable[[int], str]) -> str:
     until = _until(moment, show)
-    return f"waits at {moment.step} " + (f"until {until}" if until else "without an end")
+    why = f" ({_reason(moment)})" if moment.reason else ""
+    return f"waits at {moment.step} " + (f"until {until}" if until else "without an end") + why
 
 
 def _stepped(moment: Moment, show: Callable[[int], str]) -> str:

@@ -49,6 +49,11 @@ def _leaf() -> st.SearchStrategy[dict[str, Any]]:
         st.sampled_from(["continue", "exit"]).map(
             lambda p: {"wait": {"until": "profile.renews", "offset": "-1d", "if_past": p}}
         ),
+        st.sampled_from(["1h", "3d"]).map(lambda d: {"wait": {"after_step": "start", "offset": d}}),
+        st.just({"wait": {"after_step": "start", "offset": "1d", "at": "09:00", "if_past": "exit"}}),
+        st.sampled_from([["07:00", "19:30"], ["00:00", "23:59"]]).map(
+            lambda b: {"wait": {"best_hour": "page_viewed", "between": b, "default": "12:00"}}
+        ),
         st.just({"set": {"visits": "coalesce(profile.visits, 0) + 1"}}),
         st.sampled_from([("add", 5), ("add", -9), ("to", 3), ("add", "score.fit / 2")]).map(
             lambda how: {"score": "engagement", how[0]: how[1]}

@@ -129,6 +129,8 @@ CASES = [
     ("starved-by-blackout", f"# topology.yaml\npolicies: {{blackouts: {{from: 2026-12-24, to: 2026-12-27, channels: [push]}}}}\n# programs/p.yaml\nsteps:\n  {SEND}", False),
     ("starved-by-blackout", f"# topology.yaml\npolicies: {{blackouts: {{from: 2026-12-24, to: 2026-12-25}}}}\n# programs/p.yaml\nsteps:\n  {SEND}", False),
     ("starved-by-blackout", f"# topology.yaml\npolicies: {{blackouts: {{from: 2026-12-24, to: 2026-12-27}}}}\n# programs/p.yaml\nsteps:\n  {SEND}when_quiet: skip", False),
+    ("after-step-never-done", "steps:\n  - parallel:\n      a: [{id: x, send: push, template: a}, {wait: 1d}]\n      b: [{wait: {after_step: x, offset: 3d}}]", False),
+    ("after-step-never-done", "steps:\n  - split:\n      a: {share: 50, steps: [{id: x, wait: 1d}]}\n      b: {share: 50, steps: [{wait: {after_step: x, offset: 3d}}]}", True),
     ("missing-purpose", "# programs/p.yaml\nprogram: p\nentry: {on: page_viewed}\nsteps:\n  - wait: 1d", False),
     ("missing-purpose", "# programs/p.yaml\nprogram: p\nentry: {on: page_viewed}\nsteps:\n  - send: push\n    template: a\n    purpose: marketing", False),
     # Held long enough, apart long enough, on another channel, or only on some ways: room enough.

@@ -143,3 +143,40 @@ def test_nothing_is_sent_on_the_days_of_a_blackout(scenario):
         more="policies: {blackouts: {name: spring, from: 2026-03-01, to: 2026-03-03}}",
     )
     assert "email hello is held until …: the blackout spring" in said(result)
+
+
+def test_three_days_after_an_earlier_step(scenario):
+    scenario(
+        """
+          - {id: offer, send: email, template: offer}
+          - {wait_for: bought, timeout: 2d}
+          - wait: {after_step: offer, offset: 3d, at: "09:00"}
+          - {send: email, template: last}
+        """,
+        """
+        expect:
+          - {at: 2026-03-02 10:00, email: offer}
+          - {at: 2026-03-05 09:00, email: last}
+        """,
+    )
+
+
+def test_the_contacts_own_best_hour(scenario):
+    result = scenario(
+        """
+          - wait: {best_hour: email_opened, between: ["08:00", "20:00"], default: "10:00"}
+          - {send: email, template: hello}
+        """,
+        "expect: [{at: 2026-03-05 17:00, email: hello}]",
+        head="""
+scenario: it
+contact: {tz: America/New_York, consent: [marketing], profile: {email: a@b.example}}
+events:
+  - {at: 2026-03-02 17:10, email_opened: {}}
+  - {at: 2026-03-03 17:59, email_opened: {}}
+  - {at: 2026-03-04 08:30, email_opened: {}}
+  - {at: 2026-03-04 20:30, signed_up: {}}
+""",
+    )
+    waits = "waits at wait-best-hour-email-opened until … (the hour at which the contact is there most often)"
+    assert waits in said(result)

@@ -14,6 +14,7 @@ from processor.core.nodes.send import Send, Way
 from processor.core.nodes.set_profile import SetProfile
 from processor.core.nodes.split import Split
 from processor.core.nodes.wait import Wait, WaitClock, WaitTo
+from processor.core.nodes.wait_best import WaitBest
 from processor.core.nodes.wait_for import WaitFor
 from processor.core.nodes.webhook import Webhook
 
@@ -32,6 +33,7 @@ __all__ = [
     "SetProfile",
     "Split",
     "Wait",
+    "WaitBest",
     "WaitClock",
     "WaitFor",
     "WaitTo",

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from processor.core.model import Node, Program
-from processor.core.nodes import Parallel, Send, Wait, WaitClock, WaitFor, WaitTo
+from processor.core.nodes import Parallel, Send, Wait, WaitBest, WaitClock, WaitFor, WaitTo
 from processor.core.time import DAY_MS
 
 __all__ = [
@@ -62,7 +62,7 @@ def instant_edges(program: Program, node: Node) -> list[str]:
 
 def _instant_ways(program: Program, node: Node) -> list[str | None]:
     """The same with None for the program's end."""
-    if isinstance(node, Wait) or (isinstance(node, WaitClock) and node.looped):
+    if isinstance(node, Wait) or (isinstance(node, (WaitClock, WaitBest)) and node.looped):
         return []
     if isinstance(node, WaitFor):
         if node.condition is None:
@@ -116,7 +116,9 @@ def takes_ms(node: Node) -> float:
     if isinstance(node, Send):
         return node.within_ms * len(node.fallbacks)
     if isinstance(node, WaitTo):
-        return inf
+        return node.offset_ms + DAY_MS if node.after_step else inf
+    if isinstance(node, WaitBest):
+        return DAY_MS
     if isinstance(node, WaitClock):
         if node.weekdays is None:
             return DAY_MS
