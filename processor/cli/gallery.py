@@ -109,7 +109,7 @@ def renamed_program(text: str, renames: Renames, schema: str) -> str:
 
 
 def _renamed(key: str, value: Node, renames: Renames) -> Iterator[tuple[Scalar, str]]:
-    channels = ("send", "alert", "webhook", "fallback", "to")
+    channels = ("send", "series", "alert", "webhook", "fallback", "to")
     tables = dict.fromkeys(channels, renames.channels) | {"purpose": renames.purposes}
     table = tables.get(key, {})
     from processor.language.source import Scalar, Sequence

@@ -44,6 +44,13 @@ def _send(node: Any) -> Caption:
     return Caption(f"send · {node.channel}", node.template, detail)
 
 
+def _series(node: Any) -> Caption:
+    names = ", ".join(template for template, _ in node.pieces)
+    return Caption(
+        f"series · {node.channel}", names, f"every {duration_words(node.every_ms)}, what was not had"
+    )
+
+
 def _wait(node: Any) -> Caption:
     if hasattr(node, "duration_ms"):
         return Caption("wait", duration_words(node.duration_ms))
@@ -138,6 +145,7 @@ def _exit(node: Any) -> Caption:
 
 _CAPTIONS: Final[dict[str, Callable[[Any], Caption]]] = {
     "send": _send,
+    "series": _series,
     "wait": _wait,
     "wait_for": _wait_for,
     "decide": _decide,

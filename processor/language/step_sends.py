@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from processor.core.model import Node
-from processor.core.nodes import Alert, Route, Send, Way, Webhook
+from processor.core.model import Fn, Node
+from processor.core.nodes import PIECES_MAX, Alert, Route, Send, Series, Way, Webhook
 from processor.core.time import DAY_MS
 from processor.language.problems import instead, listed, quoted
 from processor.language.records import Form
 from processor.language.site import Site
 
-__all__ = ["build_alert", "build_route", "build_send", "build_webhook"]
+__all__ = ["build_alert", "build_route", "build_send", "build_series", "build_webhook"]
 
 HOLD_MS: Final = 2 * DAY_MS  # how long a send may wait for a policy where the step does not say
 _PEOPLE: Final = ("alert", "task")  # the kinds of channels that tell a person
@@ -83,6 +83,45 @@ def _fallbacks(site: Site) -> tuple[tuple[Way, ...], int]:
             fix = f"write failed_by: and an event type below the channel {mute}"
             site.wrong("within", "bad-fallback", message, fix, form)
     return tuple(made), within_ms if made else 0
+
+
+def build_series(site: Site) -> Node:
+    """Return the node of a series step."""
+    form, channel = site.form, site.channels.get(site["series"])
+    if channel is not None and channel.kind != "message":
+        message = f"{quoted(channel.name)} is a channel of kind {channel.kind}, not of messages to contacts"
+        site.wrong("series", "wrong-channel", message, "write a channel of messages to contacts")
+    given = site["pieces"]
+    if len(given) > PIECES_MAX:
+        message = f"the series has {len(given)} pieces, {PIECES_MAX} are the most"
+        site.wrong("pieces", "too-many-pieces", message, "split it into several series")
+    pieces: list[tuple[str, Fn | None]] = []
+    for piece in given:
+        template = piece["template"] if isinstance(piece, Form) else piece
+        if any(template == other for other, _ in pieces):
+            message = f"the piece {quoted(template)} is there twice, and is sent once"
+            site.wrong("pieces", "duplicate-piece", message, "take one of them out")
+        if channel is not None and channel.templates and template not in channel.templates:
+            message = f"the channel {quoted(channel.name)} has no template {quoted(template)}"
+            fix = instead(template, channel.templates)
+            place = piece if isinstance(piece, Form) else form
+            site.wrong("template" if place is piece else "pieces", "unknown-template", message, fix, place)
+        when = site.condition("if", piece) if isinstance(piece, Form) else None
+        pieces.append((template, when))
+    return Series(
+        id=site.id,
+        next=site.next,
+        channel=site["series"],
+        pieces=tuple(pieces),
+        every_ms=site["every"],
+        name=form.get("name", ""),
+        values=tuple((name, made.fn) for name, made in site.values("values")),
+        purpose=form.get("purpose", site.purpose),
+        when_capped=form.get("when_capped", "skip"),
+        when_quiet=form.get("when_quiet", "wait"),
+        hold_ms=form.get("hold_at_most", HOLD_MS),
+        expires_ms=form.get("expires_after", channel.expires_ms if channel else DAY_MS),
+    )
 
 
 def build_alert(site: Site) -> Node:

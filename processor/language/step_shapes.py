@@ -20,7 +20,6 @@ from processor.language.records import (
 from processor.language.shapes import (
     NAME,
     Choice,
-    Clock,
     Definitions,
     Duration,
     Expr,
@@ -30,10 +29,10 @@ from processor.language.shapes import (
     Ref,
     Shape,
     Text,
-    Zone,
 )
 from processor.language.source import Node, Scalar
-from processor.language.topology_shape import CONDITION, IDENTIFIER, WEEKDAY_NAMES, WORD_NAME
+from processor.language.topology_shape import CONDITION, IDENTIFIER, WORD_NAME
+from processor.language.wait_shapes import WAIT
 
 __all__ = ["BRANCH", "SPLIT_BRANCH", "STEP", "STEPS", "STEP_RECORDS"]
 
@@ -54,60 +53,6 @@ def _step(kind: str, doc: str, fields: dict[str, Field], example: Any = None) ->
     return Record(name=f"step_{kind}", title=title, doc=doc, fields={**fields, "id": _ID}, examples=examples)
 
 
-_WAIT_UNTIL: Final = Record(
-    name="wait_until_time",
-    title="a wait until a date or time",
-    fields={
-        "until": Field(
-            Expr(examples=("profile.trial_ends",)), "an expression of type time or date", required=True
-        ),
-        "offset": Field(Duration(signed=True, examples=("-2d",)), "so long before (-) or after it"),
-        "at": Field(Clock(), "at this time of that day, on the contact's clock"),
-        "if_past": Field(
-            Choice(options=("continue", "exit")), "when it has passed already; default continue"
-        ),
-    },
-)
-_WAIT_CLOCK: Final = Record(
-    name="wait_until_clock",
-    title="a wait until a clock time",
-    fields={
-        "at": Field(Clock(), "the next time the clock shows this", required=True),
-        "days": Field(WEEKDAY_NAMES, "on one of these days"),
-        "zone": Field(Zone(), "on the clock of this zone; default the contact's"),
-    },
-)
-_WAIT_AFTER: Final = Record(
-    name="wait_after_step",
-    title="a wait after an earlier step",
-    fields={
-        "after_step": Field(
-            Name(pattern=NAME, examples=("reminder",)), "the id of the earlier step", required=True
-        ),
-        "offset": Field(Duration(examples=("3d",)), "so long after it was done", required=True),
-        "at": Field(Clock(), "at this time of that day, on the contact's clock"),
-        "if_past": Field(
-            Choice(options=("continue", "exit")), "when it has passed already; default continue"
-        ),
-    },
-)
-_WAIT_BEST: Final = Record(
-    name="wait_best_hour",
-    title="a wait for the contact's best hour",
-    fields={
-        "best_hour": Field(
-            Ref(kind="published", examples=("email_opened",)),
-            "what shows when the contact is there",
-            required=True,
-        ),
-        "between": Field(
-            ListOf(item=Clock(examples=('"08:00"',)), least=2), "the first and the last time to choose from"
-        ),
-        "default": Field(
-            Clock(examples=('"10:00"',)), "the time while too little is known of the contact", required=True
-        ),
-    },
-)
 BRANCH: Final = Keyed(
     name="branch",
     what="a branch of a decide step",
@@ -163,6 +108,23 @@ _REPEAT: Final = Record(
     },
 )
 
+_PIECE: Final = Record(
+    name="piece",
+    title="a piece of a series",
+    fields={
+        "template": Field(Text(examples=("tip-1",)), "the template", required=True),
+        "if": Field(CONDITION, "only while this holds"),
+    },
+)
+_SENDING: Final[dict[str, Field]] = {
+    "values": Field(MapOf(key=IDENTIFIER, value=_VALUE, what="values"), "what fills its placeholders"),
+    "purpose": Field(Ref(kind="purpose"), "in place of the program's purpose"),
+    "when_capped": Field(Choice(options=("skip", "wait")), "when a cap is used up; default skip"),
+    "when_quiet": Field(Choice(options=("wait", "skip")), "in quiet hours and blackouts; default wait"),
+    "hold_at_most": Field(Duration(), "how long it may wait for a policy; default 2d"),
+    "expires_after": Field(Duration(), "how long the command is good; default the channel's"),
+}
+
 STEP_RECORDS: Final[dict[str, Record]] = {
     "send": _step(
         "send",
@@ -170,10 +132,6 @@ STEP_RECORDS: Final[dict[str, Record]] = {
         {
             "send": Field(Ref(kind="channel", examples=("email",)), "the channel", required=True),
             "template": Field(Text(examples=("cart-reminder",)), "the template", required=True),
-            "values": Field(
-                MapOf(key=IDENTIFIER, value=_VALUE, what="values"), "what fills its placeholders"
-            ),
-            "purpose": Field(Ref(kind="purpose"), "in place of the program's purpose"),
             "fallback": Field(
                 Either(
                     text=_FALLBACK_CHANNEL,
@@ -181,12 +139,28 @@ STEP_RECORDS: Final[dict[str, Record]] = {
                 ),
                 "the channels to try where there is no address or no consent, or the channel fails",
             ),
-            "when_capped": Field(Choice(options=("skip", "wait")), "when a cap is used up; default skip"),
-            "when_quiet": Field(Choice(options=("wait", "skip")), "in quiet hours; default wait"),
-            "hold_at_most": Field(Duration(), "how long it may wait for a policy; default 2d"),
-            "expires_after": Field(Duration(), "how long the command is good; default the channel's"),
+            **_SENDING,
         },
         {"send": "email", "template": "cart-reminder"},
+    ),
+    "series": _step(
+        "series",
+        "Send piece after piece, each that the contact has not had.",
+        {
+            "series": Field(Ref(kind="channel", examples=("email",)), "the channel", required=True),
+            "pieces": Field(
+                ListOf(item=Either(text=Text(examples=("tip-1",)), other=_PIECE), least=1),
+                "the templates, in order",
+                required=True,
+                sample="[tip-1, tip-2]",
+            ),
+            "every": Field(Duration(examples=("7d",)), "the time from piece to piece", required=True),
+            "name": Field(
+                Name(pattern=NAME), "steps of one name share what was had; default the program and the step"
+            ),
+            **_SENDING,
+        },
+        {"series": "email", "every": "7d", "pieces": ["tip-1", "tip-2"]},
     ),
     "wait": _step(
         "wait",
@@ -195,16 +169,7 @@ STEP_RECORDS: Final[dict[str, Record]] = {
             "wait": Field(
                 Either(
                     text=Duration(examples=("3d",)),
-                    other=Keyed(
-                        name="wait_map",
-                        what="a wait",
-                        options={
-                            "until": _WAIT_UNTIL,
-                            "at": _WAIT_CLOCK,
-                            "after_step": _WAIT_AFTER,
-                            "best_hour": _WAIT_BEST,
-                        },
-                    ),
+                    other=WAIT,
                 ),
                 "how long, or until when",
                 required=True,

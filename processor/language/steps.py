@@ -25,7 +25,7 @@ from processor.core.nodes import (
 from processor.language.problems import instead, quoted
 from processor.language.records import Form
 from processor.language.site import Builder, Site
-from processor.language.step_sends import build_alert, build_route, build_send, build_webhook
+from processor.language.step_sends import build_alert, build_route, build_send, build_series, build_webhook
 from processor.language.step_waits import build_wait, build_wait_for, build_wait_until
 
 __all__ = ["BUILDERS", "nested", "parts"]
@@ -156,6 +156,7 @@ def _leave(site: Site) -> Node:
 
 BUILDERS: Final[dict[str, Builder]] = {
     "send": build_send,
+    "series": build_series,
     "wait": build_wait,
     "wait_for": build_wait_for,
     "wait_until": build_wait_until,
@@ -180,19 +181,24 @@ BUILDERS: Final[dict[str, Builder]] = {
 def parts(form: Form) -> Iterator[Form]:
     """Yield the step's own forms (itself, its maps, its branches), without the steps nested in it."""
     yield form
-    for value in form.values.values():
+    for key, value in form.values.items():
         if isinstance(value, Form):
             yield from parts(value)
         elif _branches(value):
             for branch in value:
                 yield from parts(branch)
+        elif isinstance(value, list) and key == "pieces":
+            for piece in value:
+                if isinstance(piece, Form):
+                    yield from parts(piece)
 
 
 def nested(form: Form) -> Iterator[list[Form]]:
     """Yield the step lists inside a step, in the order of the file, whatever its kind."""
     for part in parts(form):
-        for value in part.values.values():
-            if isinstance(value, list) and value and isinstance(value[0], Form) and not _branches(value):
+        for key, value in part.values.items():
+            forms = isinstance(value, list) and bool(value) and isinstance(value[0], Form)
+            if forms and key != "pieces" and not _branches(value):
                 yield value
 
 

@@ -13,6 +13,7 @@ __all__ = ["COLOURS", "ICONS", "STYLE", "colour"]
 # kind -> (on light ground, on dark ground)
 COLOURS: Final = {
     "send": ("#2563eb", "#60a5fa"),
+    "series": ("#1d4ed8", "#93c5fd"),
     "wait": ("#64748b", "#94a3b8"),
     "wait_for": ("#d97706", "#fbbf24"),
     "decide": ("#7c3aed", "#a78bfa"),
@@ -34,6 +35,7 @@ _OTHER: Final = ("#475569", "#cbd5e1")
 # Strokes in a square of 16.
 ICONS: Final = {
     "send": "M2 3.5h12v9H2zM2 4.2l6 4.9 6-4.9",
+    "series": "M2 6.5h9v7H2zM2 7l4.5 3.6L11 7M4.5 4h9v7M7 1.8h7.5v6.4",
     "wait": "M8 2a6 6 0 1 0 0 12a6 6 0 1 0 0-12M8 4.8V8l2.4 1.6",
     "wait_for": "M4.2 2h7.6M4.2 14h7.6M5.3 2v2.4L8 8l2.7-3.6V2M5.3 14v-2.4L8 8l2.7 3.6V14",
     "decide": "M8 1.8 14.2 8 8 14.2 1.8 8z",

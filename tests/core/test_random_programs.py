@@ -44,6 +44,21 @@ def _leaf() -> st.SearchStrategy[dict[str, Any]]:
                 "values": st.just({"n": "score.engagement", "t": "seen {profile.visits}"}),
             },
         ),
+        st.fixed_dictionaries(
+            {
+                "series": st.sampled_from(["email", "push"]),
+                "every": durations,
+                "pieces": st.sampled_from(
+                    [["t1", "t2", "t3"], ["t3", {"template": "t1", "if": "score.engagement > 5"}]]
+                ),
+            },
+            optional={
+                "name": st.just("tips"),
+                "when_quiet": st.just("skip"),
+                "when_capped": st.just("wait"),
+                "purpose": st.just("receipts"),
+            },
+        ),
         durations.map(lambda d: {"wait": d}),
         st.just({"wait": {"at": "09:30", "days": ["sat", "sun"]}}),
         st.sampled_from(["continue", "exit"]).map(

@@ -131,6 +131,12 @@ CASES = [
     ("starved-by-blackout", f"# topology.yaml\npolicies: {{blackouts: {{from: 2026-12-24, to: 2026-12-27}}}}\n# programs/p.yaml\nsteps:\n  {SEND}when_quiet: skip", False),
     ("after-step-never-done", "steps:\n  - parallel:\n      a: [{id: x, send: push, template: a}, {wait: 1d}]\n      b: [{wait: {after_step: x, offset: 3d}}]", False),
     ("after-step-never-done", "steps:\n  - split:\n      a: {share: 50, steps: [{id: x, wait: 1d}]}\n      b: {share: 50, steps: [{wait: {after_step: x, offset: 3d}}]}", True),
+    ("series-capped", f"{CAP}steps:\n  - {{series: push, every: 1d, pieces: [a, b]}}", False),
+    ("series-capped", f"{CAP}steps:\n  - {{series: email, every: 1d, pieces: [welcome]}}", False),
+    ("series-capped", f"{CAP}steps:\n  - {{series: email, every: 1d, pieces: [welcome, tips]}}", True),
+    ("series-capped", f"{CAP}steps:\n  - {{series: email, every: 1d, pieces: [welcome, tips], when_capped: wait, hold_at_most: 8d}}", False),
+    ("unknown-template", "steps:\n  - {series: email, every: 1d, pieces: [welcome, tipz]}", True),
+    ("missing-purpose", "# programs/p.yaml\nprogram: p\nentry: {on: page_viewed}\nsteps:\n  - {series: push, every: 1d, pieces: [a]}", True),
     ("missing-purpose", "# programs/p.yaml\nprogram: p\nentry: {on: page_viewed}\nsteps:\n  - wait: 1d", False),
     ("missing-purpose", "# programs/p.yaml\nprogram: p\nentry: {on: page_viewed}\nsteps:\n  - send: push\n    template: a\n    purpose: marketing", False),
     # Held long enough, apart long enough, on another channel, or only on some ways: room enough.

@@ -180,3 +180,20 @@ events:
     )
     waits = "waits at wait-best-hour-email-opened until … (the hour at which the contact is there most often)"
     assert waits in said(result)
+
+
+def test_a_series_sends_what_the_contact_has_not_had(scenario):
+    result = scenario(
+        """
+          - {series: email, every: 7d, pieces: [tip-1, tip-2, tip-3]}
+          - {send: email, template: bye}
+        """,
+        """
+        expect:
+          - {at: 2026-03-02 10:00, email: tip-1, step: series-email}
+          - {at: 2026-03-09 10:00, email: tip-2}
+          - {at: 2026-03-16 10:00, email: tip-3}
+          - {at: 2026-03-16 10:00, email: bye}
+        """,
+    )
+    assert "series-email: there is no further piece that the contact has not had" in said(result)

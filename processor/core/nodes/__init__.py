@@ -11,6 +11,7 @@ from processor.core.nodes.parallel import Parallel
 from processor.core.nodes.repeat import Repeat
 from processor.core.nodes.route import Route
 from processor.core.nodes.send import Send, Way
+from processor.core.nodes.series import PIECES_MAX, Series
 from processor.core.nodes.set_profile import SetProfile
 from processor.core.nodes.split import Split
 from processor.core.nodes.wait import Wait, WaitClock, WaitTo
@@ -19,6 +20,7 @@ from processor.core.nodes.wait_for import WaitFor
 from processor.core.nodes.webhook import Webhook
 
 __all__ = [
+    "PIECES_MAX",
     "AddScore",
     "Alert",
     "ChangeList",
@@ -30,6 +32,7 @@ __all__ = [
     "Repeat",
     "Route",
     "Send",
+    "Series",
     "SetProfile",
     "Split",
     "Wait",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from processor.core.enrollments import record
 from processor.core.lifecycle import move_track
 from processor.core.model import Fn, Node
-from processor.core.nodes.command import give_command, identity_of
+from processor.core.nodes.command import give_command, hold_back, identity_of
 from processor.core.policies import Verdict, judge, remember_send
 
 if TYPE_CHECKING:
@@ -175,18 +175,8 @@ class Send(Node):
         detail: dict[str, Any] = {"channel": way.channel, "template": way.template}
         if passed:
             detail["passed"] = passed
-        if verdict.outcome == "wait":
-            give_up_ms = track.since_ms + self.hold_ms
-            if turn.now_ms < give_up_ms:
-                track.due_ms = min(verdict.until_ms, give_up_ms)
-                turn.retimed = True
-                move_track(track, "hold")
-                record(turn, "held", enrollment, self.id, verdict.rule, detail | {"until": track.due_ms})
-                return None
-            detail["held_by"] = verdict.rule
-            verdict = Verdict("skip", "held_too_long")
-        record(turn, "suppressed", enrollment, self.id, verdict.rule, detail)
-        return self.next
+        held = hold_back(turn, enrollment, track, verdict, self.hold_ms, detail)
+        return None if held else self.next
 
     def title(self) -> str:
         """What a drawing writes in the box."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from processor.core.model import Topology
-from processor.core.nodes import Send
+from processor.core.nodes import Send, Series
 from processor.core.time import format_duration, local_span, zone
 from processor.language.lint.registry import Finding, Lint, Rule
 from processor.language.problems import quoted
@@ -58,7 +58,55 @@ def _longer_blackout(topology: Topology, node: Send) -> tuple[str, int] | None:
     return None
 
 
+def _capped_series(lint: Lint) -> Iterator[Finding]:
+    topology = lint.topology
+    for program in lint.programs:
+        for node in program.nodes.values():
+            purpose = topology.purposes.get(node.purpose) if isinstance(node, Series) else None
+            if not isinstance(node, Series) or purpose is None or purpose.transactional:
+                continue
+            for cap in topology.policies.caps:
+                covers = not cap.channels or node.channel in cap.channels
+                covers = covers and (not cap.purposes or node.purpose in cap.purposes)
+                if covers and len(node.pieces) > cap.at_most and node.every_ms * cap.at_most < cap.per_ms:
+                    per = format_duration(cap.per_ms)
+                    message = (
+                        f"a piece every {format_duration(node.every_ms)} is more than the cap {cap.name} "
+                    )
+                    message += f"allows, {cap.at_most} in {per}: the series ends before all are sent"
+                    fix = "write a longer every:, or when_capped: wait with a hold_at_most as long as the cap"
+                    if node.when_capped == "skip" or node.hold_ms < cap.per_ms:
+                        yield Finding(lint.step(program, node), message, fix)
+                        break
+
+
 RULES: Final = (
+    Rule(
+        name="series-capped",
+        severity="warning",
+        summary="A series with a piece more often than a cap allows.",
+        why="A round whose piece the cap suppresses is used up, and a series has as many rounds as pieces. "
+        "So the contact goes on without having had them all.",
+        example="""\
+# topology.yaml
+policies: {caps: {at_most: 1, per: 7d, channels: [push]}}
+# programs/tips.yaml
+steps:
+  - series: push
+    every: 2d
+    pieces: [tip-1, tip-2, tip-3]
+""",
+        better="""\
+# topology.yaml
+policies: {caps: {at_most: 1, per: 7d, channels: [push]}}
+# programs/tips.yaml
+steps:
+  - series: push
+    every: 7d
+    pieces: [tip-1, tip-2, tip-3]
+""",
+        check=_capped_series,
+    ),
     Rule(
         name="starved-by-blackout",
         severity="info",

@@ -8,7 +8,7 @@ from math import inf
 from typing import Any, Final
 
 from processor.core.model import Entry, Program, Topology
-from processor.core.nodes import Enroll, Parallel, Send
+from processor.core.nodes import Enroll, Parallel, Send, Series
 from processor.core.time import DAY_MS, format_duration
 from processor.language.lint.constants import always
 from processor.language.lint.flow import instant_edges, longest_ms, reached, strong_groups
@@ -129,9 +129,12 @@ def _no_exit(lint: Lint) -> Iterator[Finding]:
         purpose = lint.topology.purposes.get(program.purpose)
         if program.goal is not None or program.exits or (purpose is not None and purpose.transactional):
             continue
-        sends = [node for node in program.nodes.values() if isinstance(node, Send)]
-        waits = any(node.kind in ("wait", "wait_for") for node in program.nodes.values())
-        if len(sends) > 1 and waits:
+        sends = sum(
+            len(node.pieces) if isinstance(node, Series) else isinstance(node, Send)
+            for node in program.nodes.values()
+        )
+        waits = any(node.kind in ("wait", "wait_for", "series") for node in program.nodes.values())
+        if sends > 1 and waits:
             message = f"{quoted(program.name)} sends over days, and nothing ends it early"
             fix = "write goal: and what it is for, or exit: [consent_withdrawn]"
             yield Finding(lint.place(program, "program"), message, fix)

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from processor.core.model import Node, Program
-from processor.core.nodes import Parallel, Send, Wait, WaitBest, WaitClock, WaitFor, WaitTo
+from processor.core.nodes import Parallel, Send, Series, Wait, WaitBest, WaitClock, WaitFor, WaitTo
 from processor.core.time import DAY_MS
 
 __all__ = [
@@ -115,6 +115,8 @@ def takes_ms(node: Node) -> float:
         return node.timeout_ms or inf
     if isinstance(node, Send):
         return node.within_ms * len(node.fallbacks)
+    if isinstance(node, Series):
+        return (node.every_ms + node.hold_ms) * len(node.pieces)
     if isinstance(node, WaitTo):
         return node.offset_ms + DAY_MS if node.after_step else inf
     if isinstance(node, WaitBest):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from processor.core.model import Node, Program
-from processor.core.nodes import Alert, Parallel, Repeat, Route, Send, Split, WaitFor, Webhook
+from processor.core.nodes import Alert, Parallel, Repeat, Route, Send, Series, Split, WaitFor, Webhook
 from processor.language.lint.flow import (
     branch_steps,
     instant_branches,
@@ -22,7 +22,18 @@ from processor.language.step_names import step_name
 __all__ = ["RULES"]
 
 # Kinds of steps whose id is kept: contacts stand there, or commands and choices carry it.
-_REMEMBERED: Final = ("send", "wait", "wait_for", "split", "repeat", "parallel", "alert", "route", "webhook")
+_REMEMBERED: Final = (
+    "send",
+    "series",
+    "wait",
+    "wait_for",
+    "split",
+    "repeat",
+    "parallel",
+    "alert",
+    "route",
+    "webhook",
+)
 
 
 def _unreachable(lint: Lint) -> Iterator[Finding]:
@@ -127,7 +138,7 @@ def _spins(lint: Lint) -> Iterator[Finding]:
 def _missing_purpose(lint: Lint) -> Iterator[Finding]:
     for program in lint.programs:
         for node in program.nodes.values():
-            if isinstance(node, Send) and not node.purpose:
+            if isinstance(node, (Send, Series)) and not node.purpose:
                 message = f"{quoted(program.name)} sends, and does not say for what purpose"
                 purposes = ", ".join(lint.topology.purposes)
                 fix = f"write purpose: and one of {purposes} below the program's name"
