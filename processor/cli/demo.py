@@ -30,6 +30,7 @@ _TOLD: Final = frozenset(
         "split",
         "held",
         "suppressed",
+        "fell_back",
         "commanded",
         "timed_out",
         "goal",

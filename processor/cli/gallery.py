@@ -109,12 +109,14 @@ def renamed_program(text: str, renames: Renames, schema: str) -> str:
 
 
 def _renamed(key: str, value: Node, renames: Renames) -> Iterator[tuple[Scalar, str]]:
-    tables = {"send": renames.channels, "alert": renames.channels, "purpose": renames.purposes}
+    channels = ("send", "series", "alert", "webhook", "fallback", "to")
+    tables = dict.fromkeys(channels, renames.channels) | {"purpose": renames.purposes}
     table = tables.get(key, {})
-    from processor.language.source import Scalar
+    from processor.language.source import Scalar, Sequence
 
-    if isinstance(value, Scalar) and value.text in table:
-        yield value, table[value.text]
+    for one in value.items if isinstance(value, Sequence) else (value,):
+        if isinstance(one, Scalar) and one.text in table:
+            yield one, table[one.text]
 
 
 def renamed_scenarios(text: str, renames: Renames, schema: str) -> str:

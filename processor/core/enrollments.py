@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from processor.core.forks import end_of_branch, join
 from processor.core.lifecycle import (
     ACTIVE,
     ENDED,
@@ -63,13 +64,16 @@ def run(turn: Turn, program: Program, enrollment: Enrollment) -> None:
     """Run the enrollment's ready tracks, each until it waits or ends; then end it if none is left."""
     turn.row.change_enrollment(enrollment)
     steps_left = STEPS_PER_TURN_MAX
-    for track in enrollment.tracks:
-        if track.state != READY:
-            continue
-        look_at(turn, enrollment, track)
-        steps_left = _walk(turn, program, enrollment, track, steps_left)
-        if enrollment.state == ENDED:
-            return
+    running = True
+    while running:
+        for track in enrollment.tracks:  # those that are started meanwhile run too
+            if track.state != READY:
+                continue
+            look_at(turn, enrollment, track)
+            steps_left = _walk(turn, program, enrollment, track, steps_left)
+            if enrollment.state == ENDED:
+                return
+        running = len(enrollment.tracks) > 1 and join(turn, program, enrollment)
     if enrollment.state == ACTIVE and all(track.state == ENDED for track in enrollment.tracks):
         _complete(turn, program, enrollment)
 
@@ -80,7 +84,8 @@ def _walk(turn: Turn, program: Program, enrollment: Enrollment, track: Track, st
     resuming = track.mark == "due"
     if resuming:
         track.mark = ""
-    while target is not None:
+    end_at = end_of_branch(program, track)
+    while target is not None and (resuming or target != end_at):
         node = program.nodes.get(target)
         if node is None:
             end(turn, enrollment, "exit", "step_removed", target)
@@ -92,6 +97,7 @@ def _walk(turn: Turn, program: Program, enrollment: Enrollment, track: Track, st
         if not resuming:
             track.step = target
             track.since_ms = turn.now_ms
+            track.note = ""
             if node.looped:
                 visits = enrollment.visits
                 if visits is None:
@@ -99,9 +105,18 @@ def _walk(turn: Turn, program: Program, enrollment: Enrollment, track: Track, st
                 visits[target] = visits.get(target, 0) + 1
         target = node.resume(turn, enrollment, track) if resuming else node.enter(turn, enrollment, track)
         resuming = False
+        if track.state == READY and node.id in program.timed:
+            _mark_done(turn, enrollment, node.id)
     if track.state == READY and enrollment.state == ACTIVE:
         move_track(track, "end")
     return steps_left
+
+
+def _mark_done(turn: Turn, enrollment: Enrollment, step: str) -> None:
+    done = enrollment.done
+    if done is None:
+        done = enrollment.done = {}
+    done[step] = turn.now_ms
 
 
 def _complete(turn: Turn, program: Program, enrollment: Enrollment) -> None:
@@ -177,7 +192,7 @@ def hear(turn: Turn, program: Program, enrollment: Enrollment) -> None:
     listeners = program.listeners.get(event_type)
     if listeners and enrollment.state == ACTIVE:
         for track in enrollment.tracks:
-            if track.state == LISTENING and track.step in listeners:
+            if track.state == LISTENING and track.step in listeners and enrollment.state == ACTIVE:
                 _offer(turn, program, enrollment, track)
 
 
@@ -220,7 +235,7 @@ def look(turn: Turn, program: Program, enrollment: Enrollment) -> None:
     listeners = program.listeners.get("*")
     if listeners and enrollment.state == ACTIVE:
         for track in enrollment.tracks:
-            if track.state == LISTENING and track.step in listeners:
+            if track.state == LISTENING and track.step in listeners and enrollment.state == ACTIVE:
                 _offer(turn, program, enrollment, track)
 
 
@@ -233,6 +248,8 @@ def _offer(turn: Turn, program: Program, enrollment: Enrollment, track: Track) -
     turn.row.change_enrollment(enrollment)
     woke, target = node.hear(turn, enrollment, track)
     if woke:
+        if node.id in program.timed and target != node.id:
+            _mark_done(turn, enrollment, node.id)
         _go_on(turn, enrollment, track, "heard", target)
 
 
@@ -260,7 +277,7 @@ def fire(turn: Turn, program: Program, enrollment: Enrollment) -> None:
             end(turn, enrollment, "window_closed", "window_closed")
         return
     for track in enrollment.tracks:
-        if 0 < track.due_ms <= now_ms:
+        if 0 < track.due_ms <= now_ms and enrollment.state != ENDED:
             track.due_ms = 0
             turn.retimed = True
             if track.state == LISTENING and not _timed_out(program, track, now_ms):

@@ -3,11 +3,13 @@
 A :class:`~processor.core.model.SeriesSpec` says what to remember, a :class:`~processor.core.named.Series` in
 the row holds it. A window is `(now - within, now]`: what happened exactly `within` ago has just left it.
 
-Three shapes of a series, by its specification:
+Four shapes of a series, by its specification:
 
 * ``window_ms == 0``: total, first and last; ``times`` and ``values`` stay empty;
 * ``window_ms > 0``: the occurrences of the window in ascending order, ``values`` beside with a ``value``;
-* ``window_ms == 0`` with a ``value``: ``values`` is ``[sum ever, how many were summed]``.
+* ``window_ms == 0`` with a ``value``: ``values`` is ``[sum ever, how many were summed]``;
+* ``by_hour``: ``values`` counts occurrences by the hour of the contact's clock, 24 of them. When they are
+  more than :data:`HOURS_SUM_MAX` together all are halved: what a contact does now counts more than long ago.
 
 At most :data:`~processor.core.limits.SERIES_TIMES_MAX` occurrences are kept; then the oldest falls out of its
 windows, while total, first and last go on.
@@ -31,8 +33,8 @@ from processor.core.named import History, Series
 from processor.core.packing import first_after
 
 __all__ = [
-    "count", "merge", "merge_series", "record", "series_key", "series_spec", "times_of", "times_packed",
-    "values_of", "values_packed", "window",
+    "HOURS_SUM_MAX", "count", "hours_spec", "merge", "merge_series", "record", "series_key", "series_spec",
+    "times_of", "times_packed", "values_of", "values_packed", "window",
 ]  # fmt: skip
 
 # What has left the window is cut off a few at a time: looking for it each time would cost more than it frees.
@@ -40,6 +42,8 @@ _SLACK: Final = 8
 _BYTES: Final = 8  # of a packed time or value
 _STALE: Final = 3
 _SUM_MAX: Final = 1e300
+HOURS_SUM_MAX: Final = 100.0  # occurrences that a histogram of hours holds before it is halved
+_HOURS: Final = 24
 
 
 def series_key(event: str, where: str = "", value: str = "", *, ever: bool = False) -> str:
@@ -60,6 +64,11 @@ def series_spec(
     """A specification with its key; ``where_text`` is the canonical text of ``where``."""
     key = series_key(event, where_text, value, ever=window_ms == 0)
     return SeriesSpec(key, event, where, value, window_ms)
+
+
+def hours_spec(event: str) -> SeriesSpec:
+    """A specification of a histogram of hours."""
+    return SeriesSpec(f"{event}#hours", event, None, "", 0, by_hour=True)
 
 
 def merge_series(specs: Iterable[SeriesSpec]) -> tuple[SeriesSpec, ...]:
@@ -105,7 +114,8 @@ def values_packed(values: Iterable[float]) -> bytes:
 def record(history: History, spec: SeriesSpec, occurred_ms: int, value: Any, now_ms: int) -> None:
     """Count an occurrence at ``occurred_ms``, which for a late event is before ``now_ms``.
 
-    With ``spec.value``, an occurrence without a finite number counts in the total and in no sum.
+    With ``spec.by_hour`` the ``value`` is the hour of the contact's clock. With ``spec.value``, an occurrence
+    without a finite number counts in the total and in no sum.
     """
     series = history.get(spec.key)
     in_order = True
@@ -120,7 +130,9 @@ def record(history: History, spec: SeriesSpec, occurred_ms: int, value: Any, now
         else:
             in_order = False
             series.first_ms = min(occurred_ms, series.first_ms)
-    if spec.value:
+    if spec.by_hour:
+        series.values = _counted(series.values, value)
+    elif spec.value:
         _record_value(series, spec.window_ms, occurred_ms, value, now_ms, in_order=in_order)
     elif spec.window_ms:
         times = series.times
@@ -202,6 +214,26 @@ def _record_value(
     series.values = _with_value(series.values, end, number, cut)
 
 
+def _counted(values: bytes, hour: int) -> bytes:
+    """A packed histogram of hours with one more."""
+    counts = [read_f64_le(values, at) for at in range(0, len(values), _BYTES)] if values else [0.0] * _HOURS
+    counts[hour] += 1.0
+    if sum(counts) > HOURS_SUM_MAX:
+        counts = [number / 2 for number in counts]
+    return values_packed(counts)
+
+
+def _summed(mine: bytes, theirs: bytes) -> bytes:
+    """Packed sums, number by number. A sum stays within what a float holds."""
+    if not mine or not theirs:
+        return mine or theirs
+    to = BytesWriter()
+    for at in range(0, len(mine), _BYTES):
+        total = read_f64_le(mine, at) + read_f64_le(theirs, at)
+        write_f64_le(to, min(max(total, -_SUM_MAX), _SUM_MAX))
+    return to.getvalue()
+
+
 def _added(values: bytes, total: float, count: float) -> bytes:
     """A packed [sum ever, how many], with more. A sum stays within what a float holds."""
     if values:
@@ -226,9 +258,7 @@ def merge(mine: History, theirs: History) -> None:
         own.first_ms = min(own.first_ms, series.first_ms)
         own.last_ms = max(own.last_ms, series.last_ms)
         if (own.values and not own.times) or (series.values and not series.times):
-            if series.values:
-                total, count = values_of(series)
-                own.values = _added(own.values, total, count)
+            own.values = _summed(own.values, series.values)
         elif own.values or series.values:
             pairs = [
                 *zip(times_of(own), values_of(own), strict=True),

@@ -28,7 +28,8 @@ walked all its steps and waits for its goal until the goal's window closes. ENDE
 of the row; what re-entry rules need of them stays in the row's memory.
 
 **Track.** READY is about to run. WAITING stands until an instant. LISTENING stands until an event, a
-condition, or its timeout. HELD is a send that a policy holds back until an instant. ENDED has no steps left.
+condition, or its timeout. HELD is a send that a policy holds back until an instant. JOINING stands at a
+parallel step until its branches, which are tracks of their own, have ended. ENDED has no steps left.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class TrackState(IntEnum):
     LISTENING = 2
     HELD = 3
     ENDED = 4
+    JOINING = 5
 
 
 PENDING, ACTIVE, HOLDOUT, OBSERVED = (
@@ -77,11 +79,12 @@ PENDING, ACTIVE, HOLDOUT, OBSERVED = (
     int(EnrollmentState.OBSERVED),
 )
 ENDED: Final = 4
-READY, WAITING, LISTENING, HELD = (
+READY, WAITING, LISTENING, HELD, JOINING = (
     int(TrackState.READY),
     int(TrackState.WAITING),
     int(TrackState.LISTENING),
     int(TrackState.HELD),
+    int(TrackState.JOINING),
 )
 
 # (state, signal) -> state. Signals are the machine's own words; each is sent from one place.
@@ -105,11 +108,13 @@ TRACK_TRANSITIONS: Final[dict[tuple[int, str], int]] = {
     (READY, "wait"): WAITING,
     (READY, "listen"): LISTENING,
     (READY, "hold"): HELD,
+    (READY, "fork"): JOINING,
     (READY, "end"): ENDED,
     (WAITING, "due"): READY,
     (LISTENING, "due"): READY,
     (LISTENING, "heard"): READY,
     (HELD, "due"): READY,
+    (JOINING, "joined"): READY,
 }
 
 # Kinds of decisions, in the order in which they usually occur, with what each records.
@@ -126,6 +131,7 @@ DECISIONS: Final[dict[str, str]] = {
     "split": "a variant was chosen",
     "held": "a send waits because of a policy",
     "suppressed": "a send was not made because of a policy",
+    "fell_back": "a send went on to its next channel; the reason says why",
     "commanded": "a command was given to a channel",
     "timed_out": "what a step waited for did not come",
     "heard": "what a step waited for came",

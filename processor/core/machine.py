@@ -25,8 +25,9 @@ from processor.core.profile import BUILT_IN
 from processor.core.scoring import apply_rules, check_grade
 from processor.core.segments import refresh_segments
 from processor.core.sweeps import owed
+from processor.core.time import hour
 from processor.core.timers import arm_date, arm_dates, arm_idle, earliest, idle_since, postpone_idle, take_due
-from processor.core.turn import Turn
+from processor.core.turn import Turn, zone_of
 
 if TYPE_CHECKING:
     from processor.core.events import Input
@@ -206,6 +207,8 @@ def _remember(turn: Turn, reaction: Reaction) -> None:
     for spec in reaction.series:
         if spec.where is None or spec.where(turn):
             value = turn.props.get(spec.value) if spec.value else None
+            if spec.by_hour:
+                value = hour(turn.occurred_ms, zone_of(turn))
             record_history(history, spec, turn.occurred_ms, value, turn.now_ms)
             readers = turn.topology.segments_by_series.get(spec.key)
             if readers:

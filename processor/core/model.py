@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from processor.core.sections import Enrollment, Track
+from processor.core.sending import Blackout, Cap, Channel, Policies, Purpose, QuietHours, Team
 from processor.core.time import Cron
 
 if TYPE_CHECKING:
     from processor.core.turn import Turn
 
 __all__ = [
-    "Audience", "Cap", "Channel", "Entry", "Exit", "Expression", "Fn", "Goal", "Grade", "Node", "Policies",
-    "Program", "Purpose", "QuietHours", "Reaction", "ScoreModel", "ScoreRule", "Segment", "SeriesSpec",
-    "Team", "Topics", "Topology", "Uses",
+    "Audience", "Blackout", "Cap", "Channel", "Entry", "Exit", "Expression", "Fn", "Goal", "Grade", "Node",
+    "Policies", "Program", "Purpose", "QuietHours", "Reaction", "ScoreModel", "ScoreRule", "Segment",
+    "SeriesSpec", "Team", "Topics", "Topology", "Uses",
 ]  # fmt: skip
 
 Fn = Callable[["Turn"], Any]
@@ -69,6 +70,7 @@ class SeriesSpec:
     where: Fn | None
     value: str
     window_ms: int
+    by_hour: bool = False  # counted by the hour of the contact's clock instead
 
 
 @dataclass(frozen=True)
@@ -250,69 +252,8 @@ class Program:
     exit_conditions: tuple[Exit, ...]
     exit_after_ms: int  # 0: never
     keyed: bool
+    timed: frozenset[str] = frozenset()  # steps that later waits count from
     file: str = ""
-
-
-@dataclass(frozen=True)
-class Purpose:
-    """What consent is for. A transactional purpose is free of it, and of caps, quiet hours and holdouts."""
-
-    name: str
-    consent: bool
-    transactional: bool
-
-
-@dataclass(frozen=True)
-class Channel:
-    """``expires_ms``: how long after its decision a command may still be carried out."""
-
-    name: str
-    kind: str
-    expires_ms: int
-    address: str = ""  # the profile attribute that must be there for a send ("" for none)
-    templates: tuple[str, ...] = ()
-    cost: float = 0.0  # of one command, in the topology's currency
-
-
-@dataclass(frozen=True)
-class QuietHours:
-    """A daily period (local minutes, may span midnight) without sends."""
-
-    from_minutes: int
-    to_minutes: int
-    weekdays: frozenset[int] | None
-    channels: frozenset[str]  # empty: all
-    purposes: frozenset[str]  # empty: all but transactional
-
-
-@dataclass(frozen=True)
-class Cap:
-    """At most ``at_most`` sends per ``per_ms``."""
-
-    name: str
-    at_most: int
-    per_ms: int
-    channels: frozenset[str]  # empty: all
-    purposes: frozenset[str]  # empty: all but transactional
-
-
-@dataclass(frozen=True)
-class Policies:
-    """The rules every send has to pass."""
-
-    quiet_hours: tuple[QuietHours, ...]
-    caps: tuple[Cap, ...]
-    holdout_share: float
-    salt: str  # keys the hash behind holdouts and splits
-
-
-@dataclass(frozen=True)
-class Team:
-    """People a contact can be routed to, through a channel."""
-
-    name: str
-    channel: str
-    members: tuple[str, ...]
 
 
 @dataclass(frozen=True)

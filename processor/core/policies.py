@@ -1,9 +1,9 @@
-"""What may be sent to whom, and when: consent, suppression, quiet hours, caps, holdouts.
+"""What may be sent to whom, and when: consent, suppression, blackouts, quiet hours, caps, holdouts.
 
 :func:`judge` is asked once for each send that a step wants to make. Its answer is a verdict with the name of
 the rule, so that every send held back can be listed and explained. A transactional purpose (a receipt, a
-password) is free of consent, caps, quiet hours and holdouts; so are channels that reach no contact (a task
-for a sales rep, an alert).
+password) is free of consent, blackouts, quiet hours, caps and holdouts; so are channels that reach no contact
+(a task for a sales rep, an alert, a webhook).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final
 from mypy_extensions import i64
 
 from processor.core.ids import share_of
-from processor.core.time import next_quiet_start, quiet_until
+from processor.core.time import local_span, next_quiet_start, quiet_until
 from processor.core.turn import zone_of
 
 if TYPE_CHECKING:
-    from processor.core.model import Cap, Channel, Program, Purpose, QuietHours
+    from processor.core.model import Blackout, Cap, Channel, Program, Purpose, QuietHours
     from processor.core.turn import Turn
 
 __all__ = ["SEND", "Verdict", "expiry", "has_consent", "in_holdout", "judge", "remember_send"]
@@ -61,13 +61,9 @@ def judge(turn: Turn, purpose: Purpose, channel: Channel, when_quiet: str, when_
     if purpose.consent and not has_consent(turn, purpose.name, channel.name):
         return Verdict("skip", "no_consent")
     policies = turn.topology.policies
-    for quiet in policies.quiet_hours:
-        if _covers(quiet, purpose.name, channel.name):
-            until = quiet_until(
-                turn.now_ms, quiet.from_minutes, quiet.to_minutes, zone_of(turn), quiet.weekdays
-            )
-            if until is not None:
-                return Verdict(when_quiet, "quiet_hours", until)
+    silent = _silent_now(turn, purpose.name, channel.name, when_quiet)
+    if silent is not None:
+        return silent
     for cap in policies.caps:
         if _covers(cap, purpose.name, channel.name):
             until = _free_at(turn, cap)
@@ -76,7 +72,25 @@ def judge(turn: Turn, purpose: Purpose, channel: Channel, when_quiet: str, when_
     return SEND
 
 
-def _covers(rule: Cap | QuietHours, purpose: str, channel: str) -> bool:
+def _silent_now(turn: Turn, purpose: str, channel: str, when_quiet: str) -> Verdict | None:
+    """The verdict of a blackout or of quiet hours, None outside of both."""
+    policies = turn.topology.policies
+    for blackout in policies.blackouts:
+        if _covers(blackout, purpose, channel):
+            begin, end = local_span(blackout.begin, blackout.end, blackout.zone or zone_of(turn))
+            if begin <= turn.now_ms < end:
+                return Verdict(when_quiet, f"blackout:{blackout.name}", end)
+    for quiet in policies.quiet_hours:
+        if _covers(quiet, purpose, channel):
+            until = quiet_until(
+                turn.now_ms, quiet.from_minutes, quiet.to_minutes, zone_of(turn), quiet.weekdays
+            )
+            if until is not None:
+                return Verdict(when_quiet, "quiet_hours", until)
+    return None
+
+
+def _covers(rule: Cap | QuietHours | Blackout, purpose: str, channel: str) -> bool:
     return (not rule.channels or channel in rule.channels) and (not rule.purposes or purpose in rule.purposes)
 
 
@@ -113,7 +127,7 @@ def remember_send(turn: Turn, purpose: Purpose, channel: Channel) -> None:
 
 
 def expiry(turn: Turn, purpose: Purpose, channel: Channel, expires_ms: int) -> int:
-    """When a command decided now expires: after ``expires_ms``, and never beyond the next quiet period."""
+    """When a command decided now expires: ``expires_ms`` later, but when quiet hours or a blackout begin."""
     at = turn.now_ms + expires_ms
     if channel.kind != "message" or purpose.transactional:
         return at
@@ -123,6 +137,11 @@ def expiry(turn: Turn, purpose: Purpose, channel: Channel, expires_ms: int) -> i
                 turn.now_ms, quiet.from_minutes, quiet.to_minutes, zone_of(turn), quiet.weekdays
             )
             at = min(at, start)
+    for blackout in turn.topology.policies.blackouts:
+        if _covers(blackout, purpose.name, channel.name):
+            begin, _ = local_span(blackout.begin, blackout.end, blackout.zone or zone_of(turn))
+            if turn.now_ms < begin:
+                at = min(at, begin)
     return at
 
 

@@ -25,7 +25,6 @@ from processor.core.packing import (
 )
 from processor.core.sections import (
     Enrollment,
-    Sends,
     Timer,
     read_enrollments,
     read_names,
@@ -36,10 +35,11 @@ from processor.core.sections import (
     write_timers,
     write_times,
 )
+from processor.core.sends import Sends
 
 __all__ = ["ROW_VERSION", "Row", "RowVersionError", "due_ms_of"]
 
-ROW_VERSION: Final = 3
+ROW_VERSION: Final = 4
 
 _DUE_AT: Final = 17  # where the earliest timer stands: behind the version, the clock, the latest activity
 _LENGTH: Final = 3

@@ -1,7 +1,7 @@
-"""The sections of a row that are read as a whole: enrollments, recent sends, timers, memberships.
+"""The sections of a row that are read as a whole: enrollments, timers, memberships.
 
-What is looked up by name is in :mod:`processor.core.named`. Fields stand in a fixed order without their
-names; a change of them is a new ``ROW_VERSION``.
+What is looked up by name is in :mod:`processor.core.named`, recent sends are in :mod:`processor.core.sends`.
+Fields stand in a fixed order without their names; a change of them is a new ``ROW_VERSION``.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
-from librt.strings import BytesWriter, read_i64_le
+from librt.strings import BytesWriter
 from mypy_extensions import i64, mypyc_attr, u8
 
-from processor.core.limits import SENT_MAX
 from processor.core.packing import (
     Reader,
     name_of,
@@ -24,13 +23,11 @@ from processor.core.packing import (
 )
 
 __all__ = [
-    "Enrollment", "Sends", "Timer", "Track", "packed_map", "read_enrollments", "read_names", "read_timers",
+    "Enrollment", "Timer", "Track", "packed_map", "read_enrollments", "read_names", "read_timers",
     "read_times", "write_enrollments", "write_names", "write_timers", "write_times",
 ]  # fmt: skip
 
 _TIMER_KINDS: Final = ("look", "segment", "grade", "date", "idle")  # stored by their place
-_TIME_BYTES: Final = 8
-_SEND_KINDS_MAX: Final = 200  # of one contact; a byte tells them apart
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_map = msgspec.msgpack.Decoder(dict[str, Any]).decode
@@ -42,99 +39,16 @@ def packed_map(values: dict[str, Any] | None) -> bytes:
 
 
 @mypyc_attr(acyclic=True)
-class Sends:
-    """Recent sends, which count toward the caps: when, and on which channel for which purpose.
-
-    ``times`` are packed and ascend; ``kinds`` has a byte for each: a place in ``channels`` and ``purposes``.
-    """
-
-    def __init__(self, times: bytes, kinds: bytes, channels: list[str], purposes: list[str]) -> None:
-        self.times = times
-        self.kinds = kinds
-        self.channels = channels
-        self.purposes = purposes
-
-    def __len__(self) -> int:
-        return len(self.kinds)
-
-    def at_ms(self, index: i64) -> i64:
-        """The instant of a send."""
-        return read_i64_le(self.times, index * _TIME_BYTES)
-
-    def add(self, at_ms: i64, channel: str, purpose: str, keep_after_ms: i64) -> None:
-        """Note a send; what is not after ``keep_after_ms``, or beyond SENT_MAX, is let go."""
-        size: i64 = len(self.kinds)
-        cut: i64 = max(0, size + 1 - SENT_MAX)
-        while cut < size and self.at_ms(cut) <= keep_after_ms:
-            cut += 1
-        place = self._place(channel, purpose)
-        times = BytesWriter()
-        times.write(self.times[cut * _TIME_BYTES :])
-        put_time(times, at_ms)
-        kinds = BytesWriter()
-        kinds.write(self.kinds[cut:])
-        kinds.append(u8(place))
-        self.times = times.getvalue()
-        self.kinds = kinds.getvalue()
-
-    def _place(self, channel: str, purpose: str) -> i64:
-        channels = self.channels
-        for index in range(len(channels)):
-            if channels[index] == channel and self.purposes[index] == purpose:
-                return index
-        if len(channels) >= _SEND_KINDS_MAX:
-            self._forget_unused()
-        self.channels.append(channel)
-        self.purposes.append(purpose)
-        return len(self.channels) - 1
-
-    def _forget_unused(self) -> None:
-        used = sorted(set(self.kinds))
-        places = {old: new for new, old in enumerate(used)}
-        self.channels = [self.channels[old] for old in used]
-        self.purposes = [self.purposes[old] for old in used]
-        self.kinds = bytes([places[old] for old in self.kinds])
-
-    def all(self) -> list[tuple[int, str, str]]:
-        """Every send: (at ms, channel, purpose)."""
-        found: list[tuple[int, str, str]] = []
-        for index in range(len(self.kinds)):
-            kind = self.kinds[index]
-            found.append((self.at_ms(index), self.channels[kind], self.purposes[kind]))
-        return found
-
-    @staticmethod
-    def read(at: Reader) -> Sends:
-        """Read a section."""
-        channels: list[str] = []
-        purposes: list[str] = []
-        left = at.count()
-        while left > 0:
-            channels.append(at.name())
-            purposes.append(at.name())
-            left -= 1
-        return Sends(at.blob(), at.blob(), channels, purposes)
-
-    def write(self, to: BytesWriter) -> None:
-        """Write a section."""
-        put_count(to, len(self.channels))
-        for index in range(len(self.channels)):
-            put_name(to, self.channels[index])
-            put_name(to, self.purposes[index])
-        put_blob(to, self.times)
-        put_blob(to, self.kinds)
-
-
-@mypyc_attr(acyclic=True)
 class Track:
     """A branch of an enrollment: the step it stands at and what it waits for.
 
     ``state`` is a track state of ``lifecycle``; ``due_ms`` is 0 when no timer is set, negative when it is in
-    quarantine (``timers``); ``mark`` is the step's own memory (a repeat's round, why a send is held);
-    ``answer`` holds what is kept of the event that ended the latest wait_for.
+    quarantine (``timers``); ``mark`` is the machine's own memory (``due``: its timer has fired), ``note`` the
+    step's, while the track stands there; ``answer`` holds what is kept of the event that ended the latest
+    wait_for. ``fork`` is the parallel step whose branch this is, empty for the enrollment's own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one for each field
         self,
         step: str,
         state: int,
@@ -142,12 +56,16 @@ class Track:
         since_ms: int,
         mark: str = "",
         answer: dict[str, Any] | None = None,
+        fork: str = "",
+        note: str = "",
     ) -> None:
         self.step = step
         self.state = state
         self.due_ms = due_ms
         self.since_ms = since_ms
         self.mark = mark
+        self.fork = fork
+        self.note = note
         self._answer = answer
         self._stored_answer = b""
 
@@ -168,7 +86,7 @@ class Track:
     def read(at: Reader) -> Track:
         """Read a track."""
         step, state, due_ms, since_ms = at.name(), at.byte(), at.time(), at.time()
-        track = Track(step, state, due_ms, since_ms, at.text())
+        track = Track(step, state, due_ms, since_ms, at.text(), fork=at.text(), note=at.text())
         track._stored_answer = at.blob()
         return track
 
@@ -179,6 +97,8 @@ class Track:
         put_time(to, self.due_ms)
         put_time(to, self.since_ms)
         put_text(to, self.mark)
+        put_text(to, self.fork)
+        put_text(to, self.note)
         put_blob(to, self._stored_answer or packed_map(self._answer))
 
 
@@ -187,7 +107,8 @@ class Enrollment:
     """One run of one contact through one program.
 
     ``entry`` keeps the properties of the entry event that the program's steps refer to (stored, they are
-    ``entry_data``); ``visits`` counts executions of steps that can run more than once; ``goal_by_ms`` is 0
+    ``entry_data``); ``visits`` counts executions of steps that can run more than once;
+    ``done`` says when steps that later waits count from were done last (ms); ``goal_by_ms`` is 0
     without a goal window. Whoever writes to an enrollment from the row says so to the row first.
     """
 
@@ -205,6 +126,7 @@ class Enrollment:
         entry_data: bytes = b"",
         variants: dict[str, str] | None = None,
         visits: dict[str, int] | None = None,
+        done: dict[str, int] | None = None,
     ) -> None:
         self.id = id
         self.program = program
@@ -218,6 +140,7 @@ class Enrollment:
         self.entry_data = entry_data
         self.variants = variants
         self.visits = visits
+        self.done = done
         self._entry: dict[str, Any] | None = None
         self.changed = True
         self._data = b""
@@ -264,6 +187,14 @@ class Enrollment:
                 left -= 1
             made.visits = visits
         left = at.count()
+        if left:
+            done: dict[str, int] = {}
+            while left > 0:
+                step = at.name()
+                done[step] = at.time()
+                left -= 1
+            made.done = done
+        left = at.count()
         while left > 0:
             made.tracks.append(Track.read(at))
             left -= 1
@@ -301,6 +232,11 @@ class Enrollment:
             for step, count in visits.items():
                 put_name(to, step)
                 put_count(to, count)
+        else:
+            to.append(0)
+        done = self.done
+        if done:
+            write_times(to, done)
         else:
             to.append(0)
         put_count(to, len(self.tracks))

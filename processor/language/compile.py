@@ -246,7 +246,7 @@ def _compile(
         channels=made_channels,
         scores=with_limits(models, programs.values(), parts.expressions),
         segments=ordered,
-        policies=policies(form),
+        policies=policies(form, compiler.problems),
         teams=teams(form),
         topics=topics(form, made_channels, compiler.problems),
         reactions=reactions(parts),

@@ -30,6 +30,7 @@ _SHAPES: Final = {
     "wait": ("([", "])"),
     "wait_for": ("([", "])"),
     "repeat": ("[[", "]]"),
+    "parallel": ("[/", "\\]"),
     "exit": ("(", ")"),
 }
 # What means something to Mermaid, or to the HTML that it makes of a label.

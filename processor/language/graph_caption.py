@@ -36,12 +36,27 @@ def _texts(node: Node) -> list[str]:
 
 
 def _send(node: Any) -> Caption:
-    return Caption(f"send · {node.channel}", node.template)
+    detail = ""
+    if node.fallbacks:
+        detail = "else " + ", ".join(way.channel for way in node.fallbacks)
+        if node.within_ms:
+            detail += f", also if it fails within {duration_words(node.within_ms)}"
+    return Caption(f"send · {node.channel}", node.template, detail)
+
+
+def _series(node: Any) -> Caption:
+    names = ", ".join(template for template, _ in node.pieces)
+    return Caption(
+        f"series · {node.channel}", names, f"every {duration_words(node.every_ms)}, what was not had"
+    )
 
 
 def _wait(node: Any) -> Caption:
     if hasattr(node, "duration_ms"):
         return Caption("wait", duration_words(node.duration_ms))
+    if hasattr(node, "hours"):
+        span = f"{node.hours[0]:02}:00 to {node.hours[-1]:02}:59, else {_clock(node.default_minutes)}"
+        return Caption("wait until", f"best hour by {node.event}", span)
     if hasattr(node, "weekdays"):
         detail = "" if node.zone is None else f"in {node.zone.key}"
         if node.weekdays is not None:
@@ -73,6 +88,11 @@ def _split(node: Any) -> Caption:
     return Caption("split", " / ".join(variant for variant, _, _ in node.branches))
 
 
+def _parallel(node: Any) -> Caption:
+    detail = "until the first has ended" if node.first_ends else "until all have ended"
+    return Caption("in parallel", " / ".join(name for name, _ in node.branches), detail)
+
+
 def _set(node: Any) -> Caption:
     texts = _texts(node)
     if len(texts) != len(node.values):
@@ -101,6 +121,10 @@ def _route(node: Any) -> Caption:
     return Caption("route", node.team, node.text)
 
 
+def _webhook(node: Any) -> Caption:
+    return Caption("webhook", node.channel, ", ".join(name for name, _ in node.values))
+
+
 def _enroll(node: Any) -> Caption:
     return Caption("enroll in", node.program)
 
@@ -121,15 +145,18 @@ def _exit(node: Any) -> Caption:
 
 _CAPTIONS: Final[dict[str, Callable[[Any], Caption]]] = {
     "send": _send,
+    "series": _series,
     "wait": _wait,
     "wait_for": _wait_for,
     "decide": _decide,
     "split": _split,
+    "parallel": _parallel,
     "set": _set,
     "score": _score,
     "list": _list,
     "alert": _alert,
     "route": _route,
+    "webhook": _webhook,
     "enroll": _enroll,
     "repeat": _repeat,
     "goto": _goto,

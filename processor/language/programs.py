@@ -113,6 +113,9 @@ def program(
         exit_events=_by_event(exits),
         exit_conditions=tuple(way for way in exits if way.condition is not None),
         exit_after_ms=min((way.after_ms for way in exits if way.after_ms), default=0),
+        timed=frozenset(
+            step for node in nodes.values() if (step := getattr(node, "after_step", "")) in nodes
+        ),
         keyed=any(entry.key is not None for entry in made_entries),
         file=file,
     )

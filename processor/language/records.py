@@ -284,6 +284,20 @@ class Either(Shape, frozen=True, kw_only=True):
         return {"anyOf": [text, *other.get("anyOf", [other])]}
 
 
+class ListOr(Shape, frozen=True, kw_only=True):
+    """A shape for a list beside one for a map."""
+
+    items: Shape
+    other: Shape
+
+    def read(self, node: Node, reader: Reader, label: str) -> Any:
+        shape = self.items if isinstance(node, Sequence) else self.other
+        return shape.read(node, reader, label)
+
+    def schema(self, defs: Definitions) -> dict[str, Any]:
+        return {"anyOf": [self.items.schema(defs), self.other.schema(defs)]}
+
+
 class Lazy(Shape, frozen=True, kw_only=True):
     """A shape that is not made yet where it is mentioned: steps hold steps."""
 

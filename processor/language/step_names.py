@@ -31,13 +31,15 @@ def step_name(form: Form) -> str:
         return slug(f"{kind}-{words}")
     if kind in ("decide", "repeat"):
         return kind
-    if kind in ("split", "set"):
+    if kind in ("split", "set", "parallel"):
         return slug("-".join([kind, *(given or ())]))
     return slug(f"{kind}-{given}")
 
 
 def _wait_name(given: Any) -> str:
     if isinstance(given, Form):
+        if given.kind in ("after_step", "best_hour"):
+            return f"wait-{given.kind}-{given.get(given.kind, '')}"
         until = given.get("until")
         if until is not None:
             return f"wait-until-{until.text}"

@@ -5,11 +5,21 @@ from __future__ import annotations
 from typing import Any, Final
 
 from processor.language.problems import instead, quoted
-from processor.language.records import Either, Field, Form, Keyed, Lazy, ListOf, MapOf, OneOrMany, Record
+from processor.language.records import (
+    Either,
+    Field,
+    Form,
+    Keyed,
+    Lazy,
+    ListOf,
+    ListOr,
+    MapOf,
+    OneOrMany,
+    Record,
+)
 from processor.language.shapes import (
     NAME,
     Choice,
-    Clock,
     Definitions,
     Duration,
     Expr,
@@ -19,10 +29,10 @@ from processor.language.shapes import (
     Ref,
     Shape,
     Text,
-    Zone,
 )
 from processor.language.source import Node, Scalar
-from processor.language.topology_shape import CONDITION, IDENTIFIER, WEEKDAY_NAMES, WORD_NAME
+from processor.language.topology_shape import CONDITION, IDENTIFIER, WORD_NAME
+from processor.language.wait_shapes import WAIT
 
 __all__ = ["BRANCH", "SPLIT_BRANCH", "STEP", "STEPS", "STEP_RECORDS"]
 
@@ -43,29 +53,6 @@ def _step(kind: str, doc: str, fields: dict[str, Field], example: Any = None) ->
     return Record(name=f"step_{kind}", title=title, doc=doc, fields={**fields, "id": _ID}, examples=examples)
 
 
-_WAIT_UNTIL: Final = Record(
-    name="wait_until_time",
-    title="a wait until a date or time",
-    fields={
-        "until": Field(
-            Expr(examples=("profile.trial_ends",)), "an expression of type time or date", required=True
-        ),
-        "offset": Field(Duration(signed=True, examples=("-2d",)), "so long before (-) or after it"),
-        "at": Field(Clock(), "at this time of that day, on the contact's clock"),
-        "if_past": Field(
-            Choice(options=("continue", "exit")), "when it has passed already; default continue"
-        ),
-    },
-)
-_WAIT_CLOCK: Final = Record(
-    name="wait_until_clock",
-    title="a wait until a clock time",
-    fields={
-        "at": Field(Clock(), "the next time the clock shows this", required=True),
-        "days": Field(WEEKDAY_NAMES, "on one of these days"),
-        "zone": Field(Zone(), "on the clock of this zone; default the contact's"),
-    },
-)
 BRANCH: Final = Keyed(
     name="branch",
     what="a branch of a decide step",
@@ -97,6 +84,18 @@ SPLIT_BRANCH: Final = Record(
         "steps": Field(STEPS, "what they get; nothing where this is absent"),
     },
 )
+_FALLBACK_CHANNEL: Final = Ref(kind="channel", examples=("sms",))
+_FALLBACK: Final = Record(
+    name="fallback",
+    title="a fallback",
+    fields={
+        "to": Field(OneOrMany(item=_FALLBACK_CHANNEL), "the next channels, in order", required=True),
+        "template": Field(Text(), "the template there; default the same"),
+        "within": Field(
+            Duration(examples=("1h",)), "how long the step waits for the channel to report a failure"
+        ),
+    },
+)
 _REPEAT: Final = Record(
     name="repeat_body",
     title="repeat",
@@ -109,6 +108,23 @@ _REPEAT: Final = Record(
     },
 )
 
+_PIECE: Final = Record(
+    name="piece",
+    title="a piece of a series",
+    fields={
+        "template": Field(Text(examples=("tip-1",)), "the template", required=True),
+        "if": Field(CONDITION, "only while this holds"),
+    },
+)
+_SENDING: Final[dict[str, Field]] = {
+    "values": Field(MapOf(key=IDENTIFIER, value=_VALUE, what="values"), "what fills its placeholders"),
+    "purpose": Field(Ref(kind="purpose"), "in place of the program's purpose"),
+    "when_capped": Field(Choice(options=("skip", "wait")), "when a cap is used up; default skip"),
+    "when_quiet": Field(Choice(options=("wait", "skip")), "in quiet hours and blackouts; default wait"),
+    "hold_at_most": Field(Duration(), "how long it may wait for a policy; default 2d"),
+    "expires_after": Field(Duration(), "how long the command is good; default the channel's"),
+}
+
 STEP_RECORDS: Final[dict[str, Record]] = {
     "send": _step(
         "send",
@@ -116,16 +132,35 @@ STEP_RECORDS: Final[dict[str, Record]] = {
         {
             "send": Field(Ref(kind="channel", examples=("email",)), "the channel", required=True),
             "template": Field(Text(examples=("cart-reminder",)), "the template", required=True),
-            "values": Field(
-                MapOf(key=IDENTIFIER, value=_VALUE, what="values"), "what fills its placeholders"
+            "fallback": Field(
+                Either(
+                    text=_FALLBACK_CHANNEL,
+                    other=ListOr(items=ListOf(item=_FALLBACK_CHANNEL, least=1), other=_FALLBACK),
+                ),
+                "the channels to try where there is no address or no consent, or the channel fails",
             ),
-            "purpose": Field(Ref(kind="purpose"), "in place of the program's purpose"),
-            "when_capped": Field(Choice(options=("skip", "wait")), "when a cap is used up; default skip"),
-            "when_quiet": Field(Choice(options=("wait", "skip")), "in quiet hours; default wait"),
-            "hold_at_most": Field(Duration(), "how long it may wait for a policy; default 2d"),
-            "expires_after": Field(Duration(), "how long the command is good; default the channel's"),
+            **_SENDING,
         },
         {"send": "email", "template": "cart-reminder"},
+    ),
+    "series": _step(
+        "series",
+        "Send piece after piece, each that the contact has not had.",
+        {
+            "series": Field(Ref(kind="channel", examples=("email",)), "the channel", required=True),
+            "pieces": Field(
+                ListOf(item=Either(text=Text(examples=("tip-1",)), other=_PIECE), least=1),
+                "the templates, in order",
+                required=True,
+                sample="[tip-1, tip-2]",
+            ),
+            "every": Field(Duration(examples=("7d",)), "the time from piece to piece", required=True),
+            "name": Field(
+                Name(pattern=NAME), "steps of one name share what was had; default the program and the step"
+            ),
+            **_SENDING,
+        },
+        {"series": "email", "every": "7d", "pieces": ["tip-1", "tip-2"]},
     ),
     "wait": _step(
         "wait",
@@ -134,9 +169,7 @@ STEP_RECORDS: Final[dict[str, Record]] = {
             "wait": Field(
                 Either(
                     text=Duration(examples=("3d",)),
-                    other=Keyed(
-                        name="wait_map", what="a wait", options={"until": _WAIT_UNTIL, "at": _WAIT_CLOCK}
-                    ),
+                    other=WAIT,
                 ),
                 "how long, or until when",
                 required=True,
@@ -187,6 +220,19 @@ STEP_RECORDS: Final[dict[str, Record]] = {
         },
         {"split": {"a": {"share": 50, "steps": []}, "b": {"share": 50, "steps": []}}},
     ),
+    "parallel": _step(
+        "parallel",
+        "Go several ways at the same time.",
+        {
+            "parallel": Field(
+                MapOf(key=WORD_NAME, value=STEPS, least=2, what="branches"),
+                "the branches, by name",
+                required=True,
+            ),
+            "until": Field(Choice(options=("all", "first")), "how many branches have to end; default all"),
+        },
+        {"parallel": {"mail": [{"wait": "1d"}], "calls": [{"wait": "3d"}]}},
+    ),
     "set": _step(
         "set",
         "Change attributes of the profile.",
@@ -236,6 +282,17 @@ STEP_RECORDS: Final[dict[str, Record]] = {
             "because": Field(_TEMPLATE, "the reason they are told"),
         },
         {"route": "inbound-sales", "because": "left a cart of {event.value}"},
+    ),
+    "webhook": _step(
+        "webhook",
+        "Tell another system.",
+        {
+            "webhook": Field(
+                Ref(kind="channel", examples=("erp",)), "a channel of kind webhook", required=True
+            ),
+            "values": Field(MapOf(key=IDENTIFIER, value=_VALUE, what="values"), "what it is told"),
+        },
+        {"webhook": "erp", "values": {"email": "profile.email"}},
     ),
     "enroll": _step(
         "enroll",

@@ -6,183 +6,33 @@ compile its expressions and to place the steps nested in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, Protocol
+from collections.abc import Iterator
+from typing import Any, Final
 
-import msgspec
-
-from processor.core.expressions import Names
-from processor.core.model import Channel, Expression, Fn, Node
+from processor.core.model import Fn, Node
 from processor.core.nodes import (
     AddScore,
-    Alert,
     ChangeList,
     Decide,
     Enroll,
     Jump,
     Leave,
+    Parallel,
     Repeat,
-    Route,
-    Send,
     SetProfile,
     Split,
-    Wait,
-    WaitClock,
-    WaitFor,
-    WaitTo,
 )
-from processor.core.time import DAY_MS, zone
-from processor.language.expressions import Compiler
-from processor.language.problems import instead, listed, quoted
+from processor.language.problems import instead, quoted
 from processor.language.records import Form
-from processor.language.scores import points
-from processor.language.topology import weekdays
+from processor.language.site import Builder, Site
+from processor.language.step_sends import build_alert, build_route, build_send, build_series, build_webhook
+from processor.language.step_waits import build_wait, build_wait_for, build_wait_until
 
-__all__ = ["BUILDERS", "Builder", "Site", "nested", "parts"]
+__all__ = ["BUILDERS", "nested", "parts"]
 
-HOLD_MS: Final = 2 * DAY_MS  # how long a send may wait for a policy where the step does not say
+BRANCHES_MAX: Final = 16  # of a parallel step; a track of the row each
 _SHARE_TOLERANCE: Final = 1e-6
 _CATEGORY: Final = {"integer": "number", "zone": "string"}
-
-
-class Placer(Protocol):
-    """Places a list of steps: returns the id of its first, or ``join`` for an empty list."""
-
-    def __call__(self, forms: Iterable[Form], join: str | None) -> str | None: ...
-
-
-class Site(msgspec.Struct):
-    """Where a step is built. ``next`` is the id of the step after it, None for the program's end."""
-
-    form: Form
-    id: str
-    next: str | None
-    names: Names
-    compiler: Compiler
-    channels: dict[str, Channel]
-    purpose: str
-    entry_types: tuple[str, ...]
-    place: Placer
-    expressions: list[Expression] = []
-
-    def __getitem__(self, key: str) -> Any:
-        return self.form[key]
-
-    def expression(self, key: str, want: str = "any", form: Form | None = None) -> Expression:
-        """Return the compiled expression of a key."""
-        return self._keep(self.compiler.expression((form or self.form)[key], self.names, want))
-
-    def condition(self, key: str, form: Form | None = None) -> Fn | None:
-        """Return the condition of a key, or None where it is absent."""
-        return self.expression(key, "boolean", form).fn if key in (form or self.form) else None
-
-    def heard(self, key: str, types: tuple[str, ...]) -> Fn | None:
-        """Return a condition in which ``event.`` is an event of these types that is being looked at."""
-        if key not in self.form:
-            return None
-        names = msgspec.structs.replace(self.names, event_types=types, event_is_entry=False)
-        return self._keep(self.compiler.expression(self.form[key], names, "boolean")).fn
-
-    def text(self, key: str) -> Expression:
-        """Return the compiled text template of a key."""
-        return self._keep(self.compiler.template(self.form[key], self.names))
-
-    def values(self, key: str) -> tuple[tuple[str, Expression], ...]:
-        """Return the named values of a key: expressions, or texts with braces."""
-        given = self.form.get(key, Form(self.form.mark)).values
-        return tuple(
-            (name, self._keep(self.compiler.value(text, self.names))) for name, text in given.items()
-        )
-
-    def points(self, key: str) -> tuple[float, Fn | None]:
-        """Return points as a number, or as an expression."""
-        before = len(self.compiler.compiled)
-        made = points(self.form[key], self.names, self.compiler)
-        self.expressions.extend(self.compiler.compiled[before:])
-        return made
-
-    def branch(self, forms: Iterable[Form] | None) -> str | None:
-        """Return where nested steps begin; they go on after this step. None or no steps: right after it."""
-        return self.place(forms or (), self.next)
-
-    def wrong(self, key: str, rule: str, message: str, fix: str, form: Form | None = None) -> None:
-        """Report a problem at the value of ``key``."""
-        self.compiler.problems.error((form or self.form).at(key), rule, message, fix)
-
-    def _keep(self, made: Expression) -> Expression:
-        self.expressions.append(made)
-        return made
-
-
-Builder = Callable[[Site], Node]
-
-
-def _send(site: Site) -> Node:
-    channel = site.channels.get(site["send"])
-    template = site["template"]
-    if channel is not None and channel.templates and template not in channel.templates:
-        message = f"the channel {quoted(channel.name)} has no template {quoted(template)}"
-        site.wrong("template", "unknown-template", message, instead(template, channel.templates))
-    form = site.form
-    return Send(
-        id=site.id,
-        next=site.next,
-        channel=site["send"],
-        template=template,
-        values=tuple((name, made.fn) for name, made in site.values("values")),
-        purpose=form.get("purpose", site.purpose),
-        when_capped=form.get("when_capped", "skip"),
-        when_quiet=form.get("when_quiet", "wait"),
-        hold_ms=form.get("hold_at_most", HOLD_MS),
-        expires_ms=form.get("expires_after", channel.expires_ms if channel else DAY_MS),
-    )
-
-
-def _wait(site: Site) -> Node:
-    given = site["wait"]
-    if not isinstance(given, Form):
-        return Wait(id=site.id, next=site.next, duration_ms=given)
-    if given.kind == "at":
-        zoned = zone(given["zone"]) if "zone" in given else None
-        days = weekdays(given.get("days"))
-        return WaitClock(id=site.id, next=site.next, at_minutes=given["at"], weekdays=days, zone=zoned)
-    until = site.expression("until", "time", given)
-    return WaitTo(
-        id=site.id,
-        next=site.next,
-        until=until.fn,
-        text=until.text,
-        offset_ms=given.get("offset", 0),
-        at_minutes=given.get("at", -1),
-        if_past_exit=given.get("if_past") == "exit",
-    )
-
-
-def _wait_for(site: Site) -> Node:
-    types = tuple(dict.fromkeys(site["wait_for"]))
-    return WaitFor(
-        id=site.id,
-        next=site.next,
-        events=types,
-        when=site.heard("if", tuple(name for name in types if name in site.compiler.known.events)),
-        condition=None,
-        timeout_ms=site.form.get("timeout", 0),
-        then=site.branch(site.form.get("then")),
-        otherwise=site.branch(site.form.get("else")),
-    )
-
-
-def _wait_until(site: Site) -> Node:
-    return WaitFor(
-        id=site.id,
-        next=site.next,
-        events=(),
-        when=None,
-        condition=site.expression("wait_until", "boolean"),
-        timeout_ms=site.form.get("timeout", 0),
-        then=site.branch(site.form.get("then")),
-        otherwise=site.branch(site.form.get("else")),
-    )
 
 
 def _decide(site: Site) -> Node:
@@ -216,6 +66,23 @@ def _split(site: Site) -> Node:
         for name, variant in variants.items()
     )
     return Split(id=site.id, next=site.next, branches=branches)
+
+
+def _parallel(site: Site) -> Node:
+    branches = site["parallel"]
+    if len(branches.values) > BRANCHES_MAX:
+        message = f"the step has {len(branches.values)} branches, {BRANCHES_MAX} are the most"
+        site.wrong("parallel", "too-many-branches", message, "put steps that follow each other in one branch")
+    for name, steps in branches.values.items():
+        if not steps:
+            message = f"the branch {quoted(name)} has no steps"
+            site.wrong(name, "no-steps", message, "write at least one step, or take it out", branches)
+    return Parallel(
+        id=site.id,
+        next=site.next,
+        branches=tuple((name, site.branch(steps)) for name, steps in branches.values.items()),
+        first_ends=site.form.get("until") == "first",
+    )
 
 
 def _set(site: Site) -> Node:
@@ -256,36 +123,6 @@ def _remove_from(site: Site) -> Node:
     return ChangeList(id=site.id, next=site.next, list=site["remove_from"], join=False)
 
 
-def _alert(site: Site) -> Node:
-    channel = site.channels.get(site["alert"])
-    if channel is not None and channel.kind == "message":
-        people = [name for name, other in site.channels.items() if other.kind != "message"]
-        message = f"{quoted(channel.name)} is a channel of messages to contacts, not of alerts"
-        fix = f"write one of {listed(people)}" if people else "declare a channel of kind alert or task"
-        site.wrong("alert", "wrong-channel", message, fix)
-    text = site.text("message")
-    return Alert(
-        id=site.id,
-        next=site.next,
-        channel=site["alert"],
-        message=text.fn,
-        text=text.text,
-        purpose=site.purpose,
-    )
-
-
-def _route(site: Site) -> Node:
-    because = site.text("because") if "because" in site.form else None
-    return Route(
-        id=site.id,
-        next=site.next,
-        team=site["route"],
-        because=because.fn if because else None,
-        text=because.text if because else "",
-        purpose=site.purpose,
-    )
-
-
 def _enroll(site: Site) -> Node:
     known, program = site.compiler.known, site["enroll"]
     if program in known.programs and program not in known.enrollable:
@@ -318,18 +155,21 @@ def _leave(site: Site) -> Node:
 
 
 BUILDERS: Final[dict[str, Builder]] = {
-    "send": _send,
-    "wait": _wait,
-    "wait_for": _wait_for,
-    "wait_until": _wait_until,
+    "send": build_send,
+    "series": build_series,
+    "wait": build_wait,
+    "wait_for": build_wait_for,
+    "wait_until": build_wait_until,
     "decide": _decide,
     "split": _split,
+    "parallel": _parallel,
     "set": _set,
     "score": _score,
     "add_to": _add_to,
     "remove_from": _remove_from,
-    "alert": _alert,
-    "route": _route,
+    "alert": build_alert,
+    "route": build_route,
+    "webhook": build_webhook,
     "enroll": _enroll,
     "repeat": _repeat,
     "goto": _goto,
@@ -341,19 +181,24 @@ BUILDERS: Final[dict[str, Builder]] = {
 def parts(form: Form) -> Iterator[Form]:
     """Yield the step's own forms (itself, its maps, its branches), without the steps nested in it."""
     yield form
-    for value in form.values.values():
+    for key, value in form.values.items():
         if isinstance(value, Form):
             yield from parts(value)
         elif _branches(value):
             for branch in value:
                 yield from parts(branch)
+        elif isinstance(value, list) and key == "pieces":
+            for piece in value:
+                if isinstance(piece, Form):
+                    yield from parts(piece)
 
 
 def nested(form: Form) -> Iterator[list[Form]]:
     """Yield the step lists inside a step, in the order of the file, whatever its kind."""
     for part in parts(form):
-        for value in part.values.values():
-            if isinstance(value, list) and value and isinstance(value[0], Form) and not _branches(value):
+        for key, value in part.values.items():
+            forms = isinstance(value, list) and bool(value) and isinstance(value[0], Form)
+            if forms and key != "pieces" and not _branches(value):
                 yield value
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from processor.core.model import (
+    Blackout,
     Cap,
     Channel,
     Policies,
@@ -15,7 +16,7 @@ from processor.core.model import (
     Topics,
 )
 from processor.core.schema import BUILT_IN_EVENTS, DERIVED_EVENTS
-from processor.core.time import DAY_MS, format_duration
+from processor.core.time import DAY_MS, format_duration, local_span, zone
 from processor.core.topics import (
     CHANGELOG,
     EVENTS,
@@ -113,6 +114,7 @@ def channels(form: Form) -> dict[str, Channel]:
             address=given.get("address", ""),
             templates=tuple(given.get("templates", ())),
             cost=float(given.get("cost", 0)),
+            failed_by=given.get("failed_by", ""),
         )
     return made
 
@@ -150,7 +152,7 @@ def topics(form: Form, made_channels: Iterable[str], problems: Problems) -> Topi
     return made
 
 
-def policies(form: Form) -> Policies:
+def policies(form: Form, problems: Problems) -> Policies:
     """Return the policies; nothing is capped or quiet where the file does not say so."""
     given = form.get("policies", Form(form.mark))
     quiet = tuple(
@@ -165,7 +167,29 @@ def policies(form: Form) -> Policies:
         if not item.broken
     )
     caps = tuple(_cap(item) for item in given.get("caps", ()) if not item.broken)
-    return Policies(quiet, caps, float(given.get("holdout", 0)), given.get("salt", form.get("topology", "")))
+    return Policies(
+        quiet_hours=quiet,
+        caps=caps,
+        holdout_share=float(given.get("holdout", 0)),
+        salt=given.get("salt", form.get("topology", "")),
+        blackouts=tuple(_blackout(item, problems) for item in given.get("blackouts", ()) if not item.broken),
+    )
+
+
+def _blackout(item: Form, problems: Problems) -> Blackout:
+    begin, end = item["from"].strip(), item["to"].strip()
+    first_ms, last_ms = local_span(begin, end, zone(item.get("zone", "UTC")))
+    if last_ms <= first_ms:
+        message = "the blackout is over before it begins"
+        problems.error(item.at("to"), "bad-blackout", message, f"write a day from {begin} on")
+    return Blackout(
+        item.get("name", begin[: len("2026-12-24")]),
+        begin,
+        end,
+        zone(item["zone"]) if "zone" in item else None,
+        frozenset(item.get("channels", ())),
+        frozenset(item.get("purposes", ())),
+    )
 
 
 def _cap(item: Form) -> Cap:

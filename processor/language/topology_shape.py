@@ -16,6 +16,7 @@ from processor.language.shapes import (
     Clock,
     Duration,
     Expr,
+    Moment,
     Name,
     Number,
     Ref,
@@ -76,12 +77,17 @@ _CHANNEL: Final = Record(
     doc="What carries out commands.",
     fields={
         "kind": Field(
-            Choice(options=("message", "task", "alert")), "only messages are bound by caps and quiet hours"
+            Choice(options=("message", "task", "alert", "webhook")),
+            "only messages are bound by caps and quiet hours",
         ),
         "expires_after": Field(
             Duration(examples=("2d",)), "how long a command may still be carried out; default 1d"
         ),
         "address": Field(Ref(kind="attribute"), "the attribute that must be known before anything is sent"),
+        "failed_by": Field(
+            Ref(kind="published", examples=("email_bounced",)),
+            "the event type by which it reports that it could not deliver",
+        ),
         "templates": Field(
             ListOf(item=Text()), "the templates it has; any name is allowed where this is absent"
         ),
@@ -168,6 +174,19 @@ _QUIET_HOURS: Final = Record(
         "purposes": Field(ListOf(item=Ref(kind="purpose")), "default all but the transactional"),
     },
 )
+_BLACKOUT: Final = Record(
+    name="blackout",
+    title="a blackout",
+    doc="Days on which nothing is sent, on the contact's own clock.",
+    fields={
+        "name": Field(WORD_NAME, "what records call it; default its first day"),
+        "from": Field(Moment(examples=("2026-12-24",)), "its first day, or a moment", required=True),
+        "to": Field(Moment(examples=("2026-12-26",)), "its last day, to its end, or a moment", required=True),
+        "zone": Field(Zone(), "on the clock of this zone; default the contact's"),
+        "channels": Field(ListOf(item=Ref(kind="channel")), "default all"),
+        "purposes": Field(ListOf(item=Ref(kind="purpose")), "default all but the transactional"),
+    },
+)
 _CAP: Final = Record(
     name="cap",
     title="a cap",
@@ -185,6 +204,7 @@ _POLICIES: Final = Record(
     title="policies",
     fields={
         "quiet_hours": Field(OneOrMany(item=_QUIET_HOURS), "when nothing is sent"),
+        "blackouts": Field(OneOrMany(item=_BLACKOUT), "days on which nothing is sent"),
         "caps": Field(OneOrMany(item=_CAP), "how much is sent at most"),
         "holdout": Field(Number(minimum=0, maximum=100), "percent of contacts that no program treats"),
         "salt": Field(Text(), "keys the hash behind holdouts and splits; default the topology's name"),
@@ -253,7 +273,7 @@ TOPOLOGY: Final = Record(
             MapOf(key=WORD_NAME, value=Either(text=CONDITION, other=_SEGMENT), what="segments"),
             "groups of contacts by condition",
         ),
-        "policies": Field(_POLICIES, "quiet hours, caps and holdout"),
+        "policies": Field(_POLICIES, "quiet hours, blackouts, caps and holdout"),
         "topics": Field(_TOPICS, "topics on Kafka; files need none"),
     },
 )

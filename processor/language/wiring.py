@@ -14,8 +14,9 @@ from processor.core.nodes import Jump, Leave
 from processor.language.expressions import Compiler
 from processor.language.problems import instead, quoted
 from processor.language.records import Form
+from processor.language.site import Site
 from processor.language.step_names import step_name
-from processor.language.steps import BUILDERS, Site, nested, parts
+from processor.language.steps import BUILDERS, nested, parts
 
 __all__ = ["Steps", "name_steps", "variants", "walk", "wire"]
 
@@ -141,12 +142,51 @@ def wire(
             message = f"there is no step {quoted(target)} in this program"
             places = [name for name in ids if not isinstance(graph.nodes[name], Jump | Leave)]
             compiler.problems.error(form.at("goto"), "unknown-step", message, instead(target, places))
+    for form in walk(steps.forms):
+        given = form.get("wait")
+        earlier = given.get("after_step") if isinstance(given, Form) else None
+        if isinstance(given, Form) and earlier is not None and earlier not in graph.nodes:
+            message = f"there is no step {quoted(earlier)} in this program"
+            compiler.problems.error(given.at("after_step"), "unknown-step", message, instead(earlier, ids))
+    _check_branches(steps, compiler)
     looped = _cyclic(graph.nodes)
     made = {}
     for name in ids:
         node = graph.nodes[name]
         made[name] = dataclasses.replace(node, looped=True) if name in looped else node
     return made
+
+
+def _check_branches(steps: Steps, compiler: Compiler) -> None:
+    """Report every goto that leads into a branch of a parallel step, or out of it."""
+    branches = dict(_branches(steps.forms, ()))
+    at = {steps.ids[name]: branch for name, branch in branches.items()}
+    for form in walk(steps.forms):
+        target = form.get("goto")
+        here = branches[id(form)]
+        if target is None or target not in at or at[target] == here:
+            continue
+        into = at[target] != here[: len(at[target])]
+        where = f"into the branch {quoted(at[target][-1][1])}" if into else f"out of {quoted(here[-1][1])}"
+        message = f"this goto leads {where} of a parallel step"
+        fix = "go to a step of the same branch; a branch ends by itself after its last step"
+        compiler.problems.error(form.at("goto"), "goto-parallel", message, fix)
+
+
+_Branch = tuple[tuple[int, str], ...]  # the parallel steps around a step, from outside in, with the branch
+
+
+def _branches(forms: Iterable[Form], here: _Branch) -> Iterator[tuple[int, _Branch]]:
+    """Yield every step's form (its identity) with the branches that it is in."""
+    for form in forms:
+        yield id(form), here
+        given = form.get("parallel")
+        if isinstance(given, Form):
+            for name, inner in given.values.items():
+                yield from _branches(inner, (*here, (id(form), name)))
+        else:
+            for inner in nested(form):
+                yield from _branches(inner, here)
 
 
 def _cyclic(nodes: dict[str, Node]) -> set[str]:

@@ -50,14 +50,21 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "held": {
         "quiet_hours": "quiet hours",
+        "blackout": "the blackout {name}",
         "cap": "the cap {name} is used up",
     },
     "suppressed": {
         "no_address": "the contact has no address for this channel",
         "no_consent": "the contact has not consented to it",
+        "blackout": "the blackout {name}, and the step does not wait for its end",
         "quiet_hours": "quiet hours, and the step does not wait for their end",
         "cap": "the cap {name} is used up, and the step does not wait",
         "held_too_long": "it was held for as long as the step allows",
+    },
+    "fell_back": {
+        "no_address": "the contact has no address for {channel}",
+        "no_consent": "the contact has not consented to {channel}",
+        "failed": "the channel {channel} has reported that it could not deliver",
     },
     "holdout": {
         "global": "held out of all programs, so that their effect can be measured",
@@ -71,11 +78,20 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "program_removed": "the program is no longer in the topology",
         "runaway": "it ran too many steps without a wait",
     },
+    "waiting": {
+        "best_hour": "the hour at which the contact is there most often",
+        "default_hour": "too little is known of the contact's hours",
+    },
     "stepped": {
         "else": "the else ran",
+        "step_not_done": "the earlier step was not done, so it went on",
         "no_date": "there is no date to wait for, so it went on",
         "date_passed": "the date has passed, so it went on",
+        "used_up": "there is no further piece that the contact has not had",
         "rounds_done": "all rounds are done",
+        "branches": "its branches run side by side",
+        "all_ended": "all its branches have ended",
+        "first_ended": "its first branch has ended, and the others end with it",
         "until": "the rounds end here, as what they end with holds",
     },
     "merged": {
@@ -100,6 +116,7 @@ TONES: Final[Mapping[str, str]] = {
     "commanded": "green",
     "goal": "bold green",
     "held": "yellow",
+    "fell_back": "yellow",
     "suppressed": "red",
     "not_entered": "yellow",
     "holdout": "yellow",
@@ -217,7 +234,8 @@ def _commanded(moment: Moment, show: Callable[[int], str]) -> str:
 
 def _waiting(moment: Moment, show: Callable[[int], str]) -> str:
     until = _until(moment, show)
-    return f"waits at {moment.step} " + (f"until {until}" if until else "without an end")
+    why = f" ({_reason(moment)})" if moment.reason else ""
+    return f"waits at {moment.step} " + (f"until {until}" if until else "without an end") + why
 
 
 def _stepped(moment: Moment, show: Callable[[int], str]) -> str:
@@ -271,6 +289,7 @@ _SENTENCES: Final[Mapping[str, Callable[[Moment, Callable[[int], str]], str]]] =
     "split": _words(lambda m: f"{m.step}: the variant is {m.reason}"),
     "held": _held,
     "suppressed": _suppressed,
+    "fell_back": _words(lambda m: f"goes to {m.detail.get('to_channel')} instead: {_reason(m)}"),
     "commanded": _commanded,
     "timed_out": _words(lambda m: f"{m.step}: it did not come in time"),
     "heard": _words(lambda m: f"{m.step}: it came"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processor.cli.gallery import blueprints, folder
+from processor.cli.gallery import Renames, blueprints, folder, renamed_program
 from processor.cli.lint import findings
 from processor.language import load_scenarios, load_topology
 
@@ -38,3 +38,23 @@ def test_a_blueprint_has_a_page_and_is_in_the_index(name):
 
 def test_every_offered_program_says_what_it_does():
     assert [one.name for one in blueprints() if len(one.about) < 20] == []
+
+
+def test_channels_get_their_new_names_wherever_a_step_names_them():
+    text = """\
+program: old
+steps:
+  - {send: email, template: email, fallback: [sms, push]}
+  - {send: email, template: a, fallback: {to: sms, within: 1h}}
+  - {series: email, every: 1d, pieces: [email]}
+  - {webhook: erp, values: {to: "'sms'"}}
+"""
+    channels = {"email": "mail", "sms": "texts", "erp": "books"}
+    assert renamed_program(text, Renames(("old", "new"), channels, {}), "") == (
+        text.replace("program: old", "program: new")
+        .replace("send: email", "send: mail")
+        .replace("series: email", "series: mail")
+        .replace("webhook: erp", "webhook: books")
+        .replace("[sms, push]", "[texts, push]")
+        .replace("to: sms", "to: texts")
+    )

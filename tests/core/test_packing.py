@@ -21,7 +21,7 @@ from processor.core.packing import (
     put_time,
 )
 from processor.core.rows import Row
-from processor.core.sections import Sends
+from processor.core.sends import Sends
 
 NOW = 1_800_000_000_000
 texts = st.text(st.characters(codec="utf-8"), max_size=40)

@@ -39,8 +39,24 @@ def _leaf() -> st.SearchStrategy[dict[str, Any]]:
                 "when_capped": st.sampled_from(["skip", "wait"]),
                 "when_quiet": st.sampled_from(["skip", "wait"]),
                 "hold_at_most": st.sampled_from(["1h", "3d"]),
+                "fallback": st.sampled_from(["sms", ["sms"], {"to": "sms", "template": "s", "within": "2h"}]),
                 "purpose": st.sampled_from(["receipts", "service", "marketing"]),
                 "values": st.just({"n": "score.engagement", "t": "seen {profile.visits}"}),
+            },
+        ),
+        st.fixed_dictionaries(
+            {
+                "series": st.sampled_from(["email", "push"]),
+                "every": durations,
+                "pieces": st.sampled_from(
+                    [["t1", "t2", "t3"], ["t3", {"template": "t1", "if": "score.engagement > 5"}]]
+                ),
+            },
+            optional={
+                "name": st.just("tips"),
+                "when_quiet": st.just("skip"),
+                "when_capped": st.just("wait"),
+                "purpose": st.just("receipts"),
             },
         ),
         durations.map(lambda d: {"wait": d}),
@@ -48,15 +64,30 @@ def _leaf() -> st.SearchStrategy[dict[str, Any]]:
         st.sampled_from(["continue", "exit"]).map(
             lambda p: {"wait": {"until": "profile.renews", "offset": "-1d", "if_past": p}}
         ),
+        st.sampled_from(["1h", "3d"]).map(lambda d: {"wait": {"after_step": "start", "offset": d}}),
+        st.just({"wait": {"after_step": "start", "offset": "1d", "at": "09:00", "if_past": "exit"}}),
+        st.sampled_from([["07:00", "19:30"], ["00:00", "23:59"]]).map(
+            lambda b: {"wait": {"best_hour": "page_viewed", "between": b, "default": "12:00"}}
+        ),
         st.just({"set": {"visits": "coalesce(profile.visits, 0) + 1"}}),
         st.sampled_from([("add", 5), ("add", -9), ("to", 3), ("add", "score.fit / 2")]).map(
             lambda how: {"score": "engagement", how[0]: how[1]}
         ),
         st.sampled_from([{"add_to": "vip"}, {"remove_from": "vip"}, {"route": "sales"}, {"enroll": "p"}]),
         st.just({"alert": "slack", "message": "see {profile.email}"}),
+        st.just({"webhook": "erp", "values": {"n": "score.engagement", "t": "of {profile.email}"}}),
         st.just({"exit": "enough"}),
         st.just({"goto": "start"}),
     )
+
+
+def _without_goto(value: Any) -> Any:
+    """A branch of a parallel step cannot be left by a goto."""
+    if isinstance(value, list):
+        return [_without_goto(one) for one in value]
+    if isinstance(value, dict):
+        return {"wait": "1h"} if "goto" in value else {key: _without_goto(one) for key, one in value.items()}
+    return value
 
 
 def _nest(steps: st.SearchStrategy[list[dict[str, Any]]]) -> st.SearchStrategy[dict[str, Any]]:
@@ -66,6 +97,9 @@ def _nest(steps: st.SearchStrategy[list[dict[str, Any]]]) -> st.SearchStrategy[d
         ),
         st.tuples(steps, steps).map(
             lambda t: {"split": {"x": {"share": 30, "steps": t[0]}, "y": {"share": 70, "steps": t[1]}}}
+        ),
+        st.tuples(st.sampled_from(["all", "first"]), steps, steps).map(
+            lambda t: _without_goto({"parallel": {"x": t[1], "y": t[2]}, "until": t[0]})
         ),
         st.tuples(st.sampled_from(EVENTS), durations, steps, steps).map(
             lambda t: {"wait_for": t[0], "timeout": t[1], "then": t[2], "else": t[3]}

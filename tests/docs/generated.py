@@ -18,11 +18,11 @@ from typing import Any
 from processor.codec import events as codec
 from processor.codec import outputs, registry, sizes
 from processor.codec.wire import WIRE_REASONS
-from processor.core import enrollments, entries, identity, limits, machine, shared, topics
+from processor.core import enrollments, entries, history, identity, limits, machine, nodes, shared, topics
 from processor.core.expressions.functions import FUNCTIONS, signature
 from processor.core.lifecycle import DECISIONS
 from processor.language import compile as loading
-from processor.language import load_topology, source, wiring
+from processor.language import load_topology, source, steps, wiring
 from processor.language.graph import lifecycle_mermaid, svg
 from processor.runtime import driver
 from processor.runtime.faust.metrics import SERIES
@@ -79,6 +79,14 @@ LIMITS: tuple[tuple[Any, str, str, str], ...] = (
         "the largest properties go: `entry_trimmed`",
     ),
     (entries, "KEY_CHARS_MAX", "characters of a key", "the rest is cut off"),
+    (
+        history,
+        "HOURS_SUM_MAX",
+        "occurrences in a histogram of hours",
+        "all are halved",
+    ),
+    (nodes, "PIECES_MAX", "pieces of a series, remembered in the row", "the topology is refused"),
+    (steps, "BRANCHES_MAX", "branches of a parallel step", "the topology is refused"),
     (enrollments, "STEPS_PER_TURN_MAX", "steps of an enrollment in one turn", "it ends: `runaway`"),
     (machine, "DERIVED_MAX", "events that follow from one input", "the rest is dropped: `derived_events`"),
     (machine, "LOOKS_MAX", "rounds of looking at conditions in a turn", "the next input looks again"),

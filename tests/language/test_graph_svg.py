@@ -9,7 +9,7 @@ from itertools import combinations, pairwise
 import pytest
 
 from processor.core.model import Audience, Node, Program
-from processor.core.nodes import Decide, Jump, Leave, Repeat, Send, Wait, WaitFor
+from processor.core.nodes import Decide, Jump, Leave, Parallel, Repeat, Send, Wait, WaitFor
 from processor.language.graph import svg
 from processor.language.graph_layout import END, Drawing, lay_out
 from processor.language.graph_parts import (
@@ -338,7 +338,7 @@ def test_any_graph_is_drawn(seed):
     nodes: list[Node] = []
     for name in names:
         to = [chance.choice([*names, None]) for _ in range(3)]
-        kind = chance.randint(0, 5)
+        kind = chance.randint(0, 6)
         if kind == 0:
             nodes.append(
                 Decide(
@@ -368,6 +368,9 @@ def test_any_graph_is_drawn(seed):
             nodes.append(Jump(id=name, next=names[0], target=chance.choice(names)))
         elif kind == 4:
             nodes.append(Wait(id=name, next=to[0], duration_ms=60_000))
+        elif kind == 5:
+            branches = tuple(zip("abc", to, strict=True))
+            nodes.append(Parallel(id=name, next=to[0], branches=branches, first_ends=False))
         else:
             nodes.append(send(name, to[0], "word " * chance.randint(1, 30)))
     program = build(*nodes)
@@ -385,3 +388,24 @@ def test_deep_nesting_and_many_steps(shop):
     text = f"program: deep\npurpose: marketing\nentry: {{on: page_viewed}}\nsteps:\n  - {inner}\n{steps}\n"
     program = shop.load(deep=text).topology.programs["deep"]
     check(program, lay_out(program))
+
+
+def test_the_branches_of_a_parallel_step_stand_side_by_side(shop):
+    text = (
+        "program: p\npurpose: marketing\nentry: {on: page_viewed}\nsteps:\n"
+        "  - parallel:\n"
+        "      mail: [{send: email, template: welcome}, {wait: 1d}]\n"
+        "      calls: [{wait: 2d}, {alert: slack, message: call}]\n"
+        "    until: first\n"
+        "  - {add_to: vip}\n"
+    )
+    program = shop.load(p=text).topology.programs["p"]
+    drawing = lay_out(program)
+    check(program, drawing)
+    boxes = {box.key: box for box in drawing.boxes}
+    assert boxes["send-email-welcome"].y == boxes["wait-2d"].y
+    assert boxes["add-to-vip"].y > boxes["alert-slack"].bottom
+    ways = {(line.source, line.target, line.label) for line in drawing.lines}
+    assert {("parallel-mail-calls", "send-email-welcome", "mail"), ("alert-slack", "add-to-vip", "")} <= ways
+    assert "until the first has ended" in svg(program)
+    assert not drawing.frames

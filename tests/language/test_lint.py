@@ -30,6 +30,7 @@ channels:
   push: {expires_after: 4h}
   crm: {kind: task}
   slack: {kind: alert}
+  erp: {kind: webhook}
 """,
     "teams": "teams: {inbound-sales: {channel: crm, members: [ana, ben]}}\n",
     "lists": "lists: [newsletter]\n",
@@ -112,10 +113,30 @@ CASES = [
     ("resend-loop", "steps:\n  - repeat:\n      times: 3\n      steps: [{wait: 1d}, {send: push, template: a}]", False),
     ("resend-loop", "steps:\n  - id: a\n    send: push\n    template: a\n  - goto: a", True),
     ("resend-loop", "steps:\n  - id: a\n    send: push\n    template: a\n  - wait_for: email_clicked\n    timeout: 1d\n  - goto: a", False),
+    ("resend-loop", "steps:\n  - repeat:\n      times: 2\n      steps: [{webhook: erp}]", True),
     ("resend-loop", "steps:\n  - repeat:\n      times: 2\n      steps: [{alert: slack, message: hello}]", True),
     ("resend-loop", "steps:\n  - repeat:\n      times: 2\n      steps: [{score: engagement, add: 1}]", False),
     ("endless-loop", "steps:\n  - repeat:\n      times: 2\n      steps: [{score: engagement, add: 1}]", False),
     ("endless-loop", "steps:\n  - id: a\n    send: push\n    template: a\n  - goto: a", False),
+    # A parallel step takes as long as its branches, and a branch may end the others.
+    ("resend-loop", "steps:\n  - repeat:\n      times: 3\n      steps:\n        - parallel: {a: [{send: push, template: a}], b: [{wait: 1d}]}", False),
+    ("resend-loop", "steps:\n  - repeat:\n      times: 3\n      steps:\n        - parallel: {a: [{send: push, template: a}], b: [{wait: 1d}]}\n          until: first", True),
+    ("wait-without-end", "steps:\n  - parallel: {a: [{wait_for: email_clicked}], b: [{wait: 1d}]}\n    until: first", False),
+    ("wait-without-end", "steps:\n  - parallel: {a: [{wait_for: email_clicked}], b: [{wait: 1d}]}", True),
+    ("wait-without-end", "steps:\n  - parallel: {a: [{wait_for: email_clicked}], b: [{wait_for: order_completed}]}\n    until: first", True),
+    ("parallel-over-at-once", "steps:\n  - parallel: {a: [{send: push, template: a}], b: [{wait: 1d}]}", False),
+    ("fallback-never", "# topology.yaml\nchannels: {email: {}, push: {}, crm: {kind: task}}\n# programs/p.yaml\nsteps:\n  - {send: push, template: a, fallback: email}", False),
+    ("starved-by-blackout", f"# topology.yaml\npolicies: {{blackouts: {{from: 2026-12-24, to: 2026-12-27, channels: [push]}}}}\n# programs/p.yaml\nsteps:\n  {SEND}", False),
+    ("starved-by-blackout", f"# topology.yaml\npolicies: {{blackouts: {{from: 2026-12-24, to: 2026-12-25}}}}\n# programs/p.yaml\nsteps:\n  {SEND}", False),
+    ("starved-by-blackout", f"# topology.yaml\npolicies: {{blackouts: {{from: 2026-12-24, to: 2026-12-27}}}}\n# programs/p.yaml\nsteps:\n  {SEND}when_quiet: skip", False),
+    ("after-step-never-done", "steps:\n  - parallel:\n      a: [{id: x, send: push, template: a}, {wait: 1d}]\n      b: [{wait: {after_step: x, offset: 3d}}]", False),
+    ("after-step-never-done", "steps:\n  - split:\n      a: {share: 50, steps: [{id: x, wait: 1d}]}\n      b: {share: 50, steps: [{wait: {after_step: x, offset: 3d}}]}", True),
+    ("series-capped", f"{CAP}steps:\n  - {{series: push, every: 1d, pieces: [a, b]}}", False),
+    ("series-capped", f"{CAP}steps:\n  - {{series: email, every: 1d, pieces: [welcome]}}", False),
+    ("series-capped", f"{CAP}steps:\n  - {{series: email, every: 1d, pieces: [welcome, tips]}}", True),
+    ("series-capped", f"{CAP}steps:\n  - {{series: email, every: 1d, pieces: [welcome, tips], when_capped: wait, hold_at_most: 8d}}", False),
+    ("unknown-template", "steps:\n  - {series: email, every: 1d, pieces: [welcome, tipz]}", True),
+    ("missing-purpose", "# programs/p.yaml\nprogram: p\nentry: {on: page_viewed}\nsteps:\n  - {series: push, every: 1d, pieces: [a]}", True),
     ("missing-purpose", "# programs/p.yaml\nprogram: p\nentry: {on: page_viewed}\nsteps:\n  - wait: 1d", False),
     ("missing-purpose", "# programs/p.yaml\nprogram: p\nentry: {on: page_viewed}\nsteps:\n  - send: push\n    template: a\n    purpose: marketing", False),
     # Held long enough, apart long enough, on another channel, or only on some ways: room enough.

@@ -433,3 +433,15 @@ def test_advice_for_a_goto_to_nowhere_is_never_the_goto_itself(shop):
     steps = "steps: [{id: again, wait: 1d}, {goto: agin}]\n"
     (problem,) = shop.problems(a=TOP + steps)
     assert 'write "again"' in problem
+
+
+def test_a_message_goes_on_no_channel_of_webhooks(shop):
+    topology = shop.text.replace("crm: {kind: task}", "crm: {kind: webhook}")
+    text = (
+        "program: a\npurpose: marketing\nentry: {on: cart_abandoned}\nsteps:\n  - {send: crm, template: x}\n"
+    )
+    (found,) = [one for one in shop.problems(topology, a=text) if "wrong-channel" in one]
+    assert found == (
+        'programs/a.yaml:5:12 error wrong-channel: "crm" is a channel of webhooks, not of messages'
+        " - write webhook: crm with values:"
+    )

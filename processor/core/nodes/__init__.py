@@ -7,15 +7,20 @@ from processor.core.nodes.decide import Decide
 from processor.core.nodes.enroll import Enroll
 from processor.core.nodes.jump import Jump
 from processor.core.nodes.leave import Leave
+from processor.core.nodes.parallel import Parallel
 from processor.core.nodes.repeat import Repeat
 from processor.core.nodes.route import Route
-from processor.core.nodes.send import Send
+from processor.core.nodes.send import Send, Way
+from processor.core.nodes.series import PIECES_MAX, Series
 from processor.core.nodes.set_profile import SetProfile
 from processor.core.nodes.split import Split
 from processor.core.nodes.wait import Wait, WaitClock, WaitTo
+from processor.core.nodes.wait_best import WaitBest
 from processor.core.nodes.wait_for import WaitFor
+from processor.core.nodes.webhook import Webhook
 
 __all__ = [
+    "PIECES_MAX",
     "AddScore",
     "Alert",
     "ChangeList",
@@ -23,13 +28,18 @@ __all__ = [
     "Enroll",
     "Jump",
     "Leave",
+    "Parallel",
     "Repeat",
     "Route",
     "Send",
+    "Series",
     "SetProfile",
     "Split",
     "Wait",
+    "WaitBest",
     "WaitClock",
     "WaitFor",
     "WaitTo",
+    "Way",
+    "Webhook",
 ]

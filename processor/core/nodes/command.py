@@ -1,4 +1,4 @@
-"""Giving a command: the one place where commands are made."""
+"""Giving a command, the one place where commands are made; and holding one back."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 from processor.core.enrollments import record
 from processor.core.ids import command_id
+from processor.core.lifecycle import move_track
 from processor.core.outputs import Command
-from processor.core.policies import expiry
+from processor.core.policies import Verdict, expiry
 
 if TYPE_CHECKING:
     from processor.core.model import Channel, Node, Purpose
-    from processor.core.sections import Enrollment
+    from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
-__all__ = ["give_command"]
+__all__ = ["give_command", "hold_back", "identity_of"]
+
+
+def identity_of(enrollment: Enrollment, node: Node, way: str = "") -> str:
+    """The id of the command that the step gives on this visit."""
+    visits = enrollment.visits
+    occurrence = visits.get(node.id, 1) if visits else 1
+    return command_id(enrollment.id, node.id, occurrence, f"{node.kind}:{way}" if way else node.kind)
 
 
 def give_command(  # noqa: PLR0913 - a command is made of that many things, all named
@@ -27,17 +35,20 @@ def give_command(  # noqa: PLR0913 - a command is made of that many things, all 
     template: str,
     values: dict[str, Any],
     expires_ms: int,
+    way: str = "",
 ) -> None:
-    """Put a command on its channel, and its decision on the record."""
-    visits = enrollment.visits
-    occurrence = visits.get(node.id, 1) if visits else 1
-    identity = command_id(enrollment.id, node.id, occurrence, node.kind)
+    """Put a command on its channel, and its decision on the record.
+
+    ``way`` tells a step's further commands from its first: the channel that a send fell back on, or the piece
+    of a series. A piece is sent as any message is.
+    """
+    identity = identity_of(enrollment, node, way)
     variants = enrollment.variants
     turn.out.append(
         Command(
             identity,
             channel.name,
-            node.kind,
+            "send" if node.kind == "series" else node.kind,
             turn.contact_id,
             enrollment.program,
             enrollment.version,
@@ -60,3 +71,26 @@ def give_command(  # noqa: PLR0913 - a command is made of that many things, all 
         "",
         {"command": identity, "channel": channel.name, "template": template},
     )
+
+
+def hold_back(
+    turn: Turn,
+    enrollment: Enrollment,
+    track: Track,
+    verdict: Verdict,
+    hold_ms: int,
+    detail: dict[str, Any],
+) -> bool:
+    """Hold a send, at most ``hold_ms`` after the track came to it, or suppress it; True where it is held."""
+    if verdict.outcome == "wait":
+        give_up_ms = track.since_ms + hold_ms
+        if turn.now_ms < give_up_ms:
+            track.due_ms = min(verdict.until_ms, give_up_ms)
+            turn.retimed = True
+            move_track(track, "hold")
+            record(turn, "held", enrollment, track.step, verdict.rule, detail | {"until": track.due_ms})
+            return True
+        detail["held_by"] = verdict.rule
+        verdict = Verdict("skip", "held_too_long")
+    record(turn, "suppressed", enrollment, track.step, verdict.rule, detail)
+    return False

@@ -1,21 +1,34 @@
-"""``send``: a command to a channel, if the policies let it."""
+"""``send``: a command to a channel, if the policies let it, or to the next channel where this one cannot."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from processor.core.enrollments import record
 from processor.core.lifecycle import move_track
 from processor.core.model import Fn, Node
-from processor.core.nodes.command import give_command
+from processor.core.nodes.command import give_command, hold_back, identity_of
 from processor.core.policies import Verdict, judge, remember_send
 
 if TYPE_CHECKING:
     from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
-__all__ = ["Send"]
+__all__ = ["Send", "Way"]
+
+_OUT_OF_REACH: Final = frozenset({"no_address", "no_consent"})  # rules for which the next channel is asked
+_FAILED: Final = "!"  # before the channel's name in a track's note: it has reported a failure
+
+
+@dataclass(frozen=True)
+class Way:
+    """A channel that a send can take; ``failed_by`` is the event that reports its failure."""
+
+    channel: str
+    template: str
+    expires_ms: int
+    failed_by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +36,9 @@ class Send(Node):
     """A message to the contact. ``values`` are expressions whose results travel with the command.
 
     ``when_capped`` and ``when_quiet`` say whether a send held back by a policy waits or is skipped;
-    it waits at the longest ``hold_ms``, then it is skipped ("held_too_long").
+    it waits at the longest ``hold_ms``, then it is skipped ("held_too_long"). ``fallbacks`` are tried in turn
+    where a channel has no address or no consent, or reports a failure within ``within_ms`` (0: nobody waits
+    for that). The track's note is the channel it listens to, with a mark before it when that has failed.
     """
 
     channel: str
@@ -34,51 +49,134 @@ class Send(Node):
     when_quiet: str
     hold_ms: int
     expires_ms: int
+    failed_by: str = ""
+    fallbacks: tuple[Way, ...] = ()
+    within_ms: int = 0
 
     @property
     def kind(self) -> str:
         """The word for it in a program."""
         return "send"
 
+    @property
+    def timeout_ms(self) -> int:
+        """How long the step listens for a failure."""
+        return self.within_ms
+
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """Send, hold or skip."""
-        topology = turn.topology
-        purpose = topology.purposes[self.purpose]
-        channel = topology.channels[self.channel]
-        verdict = judge(turn, purpose, channel, self.when_quiet, self.when_capped)
+        first = Way(self.channel, self.template, self.expires_ms, self.failed_by)
+        verdict = self._judge(turn, first)
         if verdict.outcome == "send":
-            give_command(
-                turn,
-                enrollment,
-                self,
-                channel=channel,
-                purpose=purpose,
-                template=self.template,
-                values={name: value(turn) for name, value in self.values},
-                expires_ms=self.expires_ms,
-            )
-            remember_send(turn, purpose, channel)
-            return self.next
-        return self._hold_back(turn, enrollment, track, verdict)
+            return self._command(turn, enrollment, track, first)
+        if self.fallbacks and verdict.rule in _OUT_OF_REACH:
+            return self._fall_back(turn, enrollment, track, first.channel, verdict.rule)
+        return self._hold_back(turn, enrollment, track, verdict, first)
 
     def resume(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
-        """The policy's instant has come: ask again."""
-        return self.enter(turn, enrollment, track)
-
-    def _hold_back(self, turn: Turn, enrollment: Enrollment, track: Track, verdict: Verdict) -> str | None:
-        detail = {"channel": self.channel, "template": self.template}
-        if verdict.outcome == "wait":
-            give_up_ms = track.since_ms + self.hold_ms
-            if turn.now_ms < give_up_ms:
-                track.due_ms = min(verdict.until_ms, give_up_ms)
-                turn.retimed = True
-                move_track(track, "hold")
-                record(turn, "held", enrollment, self.id, verdict.rule, detail | {"until": track.due_ms})
-                return None
-            detail["held_by"] = verdict.rule
-            verdict = Verdict("skip", "held_too_long")
-        record(turn, "suppressed", enrollment, self.id, verdict.rule, detail)
+        """The policy's instant has come: ask again. Or a failure has been reported, or none in time."""
+        note = track.note
+        if not note:
+            return self.enter(turn, enrollment, track)
+        if note.startswith(_FAILED):
+            return self._fall_back(turn, enrollment, track, note[len(_FAILED) :], "failed")
         return self.next
+
+    def listens(self) -> tuple[str, ...]:
+        """The events by which the channels report failures."""
+        if not self.within_ms:
+            return ()
+        heard = [self.failed_by, *[way.failed_by for way in self.fallbacks[:-1]]]
+        return tuple([name for name in heard if name])
+
+    def hear(self, turn: Turn, enrollment: Enrollment, track: Track) -> tuple[bool, str | None]:
+        """Is it a failure of the channel that was commanded, and of that command where it names one?"""
+        channel = track.note
+        if turn.event_type != self._way(channel).failed_by:
+            return False, None
+        named = turn.props.get("command_id")
+        if named is not None and named != identity_of(enrollment, self, self._mark(channel)):
+            return False, None
+        track.note = _FAILED + channel
+        track.mark = "due"
+        record(turn, "heard", enrollment, self.id, "", {"event": turn.event_id} if turn.event_id else None)
+        return True, self.id
+
+    def _way(self, channel: str) -> Way:
+        for way in self.fallbacks:
+            if way.channel == channel:
+                return way
+        return Way(self.channel, self.template, self.expires_ms, self.failed_by)
+
+    def _mark(self, channel: str) -> str:
+        return "" if channel == self.channel else channel
+
+    def _judge(self, turn: Turn, way: Way) -> Verdict:
+        topology = turn.topology
+        purpose = topology.purposes[self.purpose]
+        return judge(turn, purpose, topology.channels[way.channel], self.when_quiet, self.when_capped)
+
+    def _fall_back(
+        self, turn: Turn, enrollment: Enrollment, track: Track, failed: str, rule: str
+    ) -> str | None:
+        """Take the first channel behind ``failed`` that can be reached."""
+        passed = [(failed, rule)]
+        behind = failed == self.channel
+        for way in self.fallbacks:
+            if not behind:
+                behind = way.channel == failed
+                continue
+            verdict = self._judge(turn, way)
+            if verdict.outcome == "send":
+                ways = [channel for channel, _ in passed[1:]] + [way.channel]
+                for (channel, reason), to in zip(passed, ways):  # noqa: B905 - strict is not compiled
+                    record(
+                        turn, "fell_back", enrollment, self.id, reason, {"channel": channel, "to_channel": to}
+                    )
+                return self._command(turn, enrollment, track, way)
+            if verdict.rule not in _OUT_OF_REACH or way is self.fallbacks[-1]:
+                return self._hold_back(turn, enrollment, track, verdict, way, dict(passed))
+            passed.append((way.channel, verdict.rule))
+        return self.next
+
+    def _command(self, turn: Turn, enrollment: Enrollment, track: Track, way: Way) -> str | None:
+        purpose = turn.topology.purposes[self.purpose]
+        channel = turn.topology.channels[way.channel]
+        give_command(
+            turn,
+            enrollment,
+            self,
+            channel=channel,
+            purpose=purpose,
+            template=way.template,
+            values={name: value(turn) for name, value in self.values},
+            expires_ms=way.expires_ms,
+            way=self._mark(way.channel),
+        )
+        remember_send(turn, purpose, channel)
+        if not (self.within_ms and way.failed_by) or way.channel == self.fallbacks[-1].channel:
+            return self.next
+        track.note = way.channel
+        track.due_ms = turn.now_ms + self.within_ms
+        turn.retimed = True
+        move_track(track, "listen")
+        record(turn, "waiting", enrollment, self.id, "", {"until": track.due_ms})
+        return None
+
+    def _hold_back(
+        self,
+        turn: Turn,
+        enrollment: Enrollment,
+        track: Track,
+        verdict: Verdict,
+        way: Way,
+        passed: dict[str, str] | None = None,
+    ) -> str | None:
+        detail: dict[str, Any] = {"channel": way.channel, "template": way.template}
+        if passed:
+            detail["passed"] = passed
+        held = hold_back(turn, enrollment, track, verdict, self.hold_ms, detail)
+        return None if held else self.next
 
     def title(self) -> str:
         """What a drawing writes in the box."""

@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
-__all__ = ["Wait", "WaitClock", "WaitTo"]
+__all__ = ["Wait", "WaitClock", "WaitTo", "wait_until"]
 
 
-def _wait_until(turn: Turn, enrollment: Enrollment, track: Track, step: str, due_ms: int) -> None:
+def wait_until(
+    turn: Turn, enrollment: Enrollment, track: Track, step: str, due_ms: int, reason: str = ""
+) -> None:
+    """Let the track stand at the step until an instant."""
     track.due_ms = due_ms
     turn.retimed = True
     move_track(track, "wait")
-    record(turn, "waiting", enrollment, step, "", {"until": due_ms})
+    record(turn, "waiting", enrollment, step, reason, {"until": due_ms})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +42,7 @@ class Wait(Node):
 
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """Set the timer."""
-        _wait_until(turn, enrollment, track, self.id, turn.now_ms + self.duration_ms)
+        wait_until(turn, enrollment, track, self.id, turn.now_ms + self.duration_ms)
         return None
 
     def resume(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
@@ -55,6 +58,8 @@ class Wait(Node):
 class WaitTo(Node):
     """Wait until an instant or a date, with an offset and a local time of day.
 
+    With ``after_step`` the instant is when that step of the enrollment was done last.
+
     A date without ``at`` means its first local minute. A missing value goes on at once; an instant that has
     passed goes on at once, or ends the enrollment with ``if_past_exit``.
     """
@@ -64,6 +69,7 @@ class WaitTo(Node):
     offset_ms: int = 0
     at_minutes: int = -1
     if_past_exit: bool = False
+    after_step: str = ""
 
     @property
     def kind(self) -> str:
@@ -74,10 +80,11 @@ class WaitTo(Node):
         """Set the timer, or go on where there is nothing to wait for."""
         due_ms = self._due(turn)
         if due_ms is None:
-            record(turn, "stepped", enrollment, self.id, "no_date")
+            reason = "step_not_done" if self.after_step else "no_date"
+            record(turn, "stepped", enrollment, self.id, reason)
             return self.next
         if due_ms > turn.now_ms:
-            _wait_until(turn, enrollment, track, self.id, due_ms)
+            wait_until(turn, enrollment, track, self.id, due_ms)
             return None
         if self.if_past_exit:
             end(turn, enrollment, "exit", "date_passed", self.id)
@@ -140,7 +147,7 @@ class WaitClock(Node):
         due_ms = next_clock(after_ms, self.at_minutes, self.zone or zone_of(turn), self.weekdays)
         if due_ms <= turn.now_ms:
             return self.next
-        _wait_until(turn, enrollment, track, self.id, due_ms)
+        wait_until(turn, enrollment, track, self.id, due_ms)
         return None
 
     def resume(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:

@@ -170,6 +170,19 @@ def date_at(date_iso: str, offset_days: int, minutes: int, zone: ZoneInfo) -> in
     return table(zone).resolve(on * DAY_MS + minutes * MINUTE_MS)
 
 
+@lru_cache(maxsize=4_096)
+def local_span(begin: str, end: str, zone: ZoneInfo) -> tuple[int, int]:
+    """Return the instants from the beginning of ``begin`` to the end of ``end`` (exclusive), in a zone.
+
+    Each is a date or a time; a date ends with its last local minute, a time is the end itself.
+
+    Raises:
+        ValueError: neither a date nor a time.
+    """
+    first = date_at(begin, 0, 0, zone) if len(begin) == _DATE_CHARS else parse_time(begin, zone)
+    return first, date_at(end, 1, 0, zone) if len(end) == _DATE_CHARS else parse_time(end, zone)
+
+
 def local_date(text: str, zone: ZoneInfo) -> str:
     """Return the date that a text means in `zone`: a date "YYYY-MM-DD" as it is, a time's local date.
 

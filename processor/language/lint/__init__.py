@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from processor.language.compile import Loaded, load_topology
-from processor.language.lint import conditions, endings, loading, policies, steps, unused
+from processor.language.lint import channels, conditions, endings, loading, policies, steps, unused, waits
 from processor.language.lint.registry import Finding, Lint, Rule
 from processor.language.problems import LanguageError, Problem, instead, quoted
 
@@ -36,7 +36,9 @@ RULES: Final[Mapping[str, Rule]] = {
         *steps.RULES,
         *endings.RULES,
         *policies.RULES,
+        *channels.RULES,
         *conditions.RULES,
+        *waits.RULES,
         *unused.RULES,
         _UNUSED,
         *loading.RULES,

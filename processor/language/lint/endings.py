@@ -8,7 +8,7 @@ from math import inf
 from typing import Any, Final
 
 from processor.core.model import Entry, Program, Topology
-from processor.core.nodes import Enroll, Send
+from processor.core.nodes import Enroll, Parallel, Send, Series
 from processor.core.time import DAY_MS, format_duration
 from processor.language.lint.constants import always
 from processor.language.lint.flow import instant_edges, longest_ms, reached, strong_groups
@@ -129,9 +129,12 @@ def _no_exit(lint: Lint) -> Iterator[Finding]:
         purpose = lint.topology.purposes.get(program.purpose)
         if program.goal is not None or program.exits or (purpose is not None and purpose.transactional):
             continue
-        sends = [node for node in program.nodes.values() if isinstance(node, Send)]
-        waits = any(node.kind in ("wait", "wait_for") for node in program.nodes.values())
-        if len(sends) > 1 and waits:
+        sends = sum(
+            len(node.pieces) if isinstance(node, Series) else isinstance(node, Send)
+            for node in program.nodes.values()
+        )
+        waits = any(node.kind in ("wait", "wait_for", "series") for node in program.nodes.values())
+        if sends > 1 and waits:
             message = f"{quoted(program.name)} sends over days, and nothing ends it early"
             fix = "write goal: and what it is for, or exit: [consent_withdrawn]"
             yield Finding(lint.place(program, "program"), message, fix)
@@ -212,8 +215,14 @@ def _starts_at_once(topology: Topology, program: Program) -> list[str]:
         instant.add(name)
         node = program.nodes[name]
         following = instant_edges(program, node)
+        if isinstance(node, Parallel) and not following:
+            following = [first for _, first in node.branches if first != node.next and first is not None]
         # A step that something follows in time leads nowhere at this instant.
-        ends = ends or node.kind == "exit" or (node.next is None and node.kind not in ("wait", "wait_for"))
+        ends = (
+            ends
+            or node.kind == "exit"
+            or (node.next is None and node.kind not in ("wait", "wait_for", "parallel"))
+        )
         waiting += following
     nodes = [program.nodes[name] for name in program.nodes if name in instant]
     found = [node.program for node in nodes if isinstance(node, Enroll)]

@@ -9,12 +9,12 @@ from typing import Final
 import msgspec
 
 from processor.core.model import Node, Program
-from processor.core.nodes import Wait, WaitClock, WaitFor, WaitTo
+from processor.core.nodes import Parallel, Send, Series, Wait, WaitBest, WaitClock, WaitFor, WaitTo
 from processor.core.time import DAY_MS
 
 __all__ = [
-    "Stop", "TooManyError", "instant_edges", "longest_ms", "paths", "reached", "strong_groups",
-    "takes_ms", "targets",
+    "Stop", "TooManyError", "branch_steps", "instant_branches", "instant_edges", "longest_ms", "paths",
+    "reached", "strong_groups", "takes_ms", "targets",
 ]  # fmt: skip
 
 PATHS_MAX: Final = 500  # ways through a program that are looked at ...
@@ -55,15 +55,56 @@ def instant_edges(program: Program, node: Node) -> list[str]:
 
     A wait until a clock time lasts no time where it is that very time (but in a loop it does from the second
     round on), nor does one until a date that is there, or for a condition that holds; a duration, an event
-    that has to come, or a timeout is sure to take time.
+    that has to come, or a timeout is sure to take time. A parallel step takes as long as its branches.
     """
-    if isinstance(node, Wait) or (isinstance(node, WaitClock) and node.looped):
+    return [to for to in _instant_ways(program, node) if to is not None and to in program.nodes]
+
+
+def _instant_ways(program: Program, node: Node) -> list[str | None]:
+    """The same with None for the program's end."""
+    if isinstance(node, Wait) or (isinstance(node, (WaitClock, WaitBest)) and node.looped):
         return []
     if isinstance(node, WaitFor):
         if node.condition is None:
             return []
-        return [node.then] if node.then is not None else []
-    return targets(program, node)
+        return [node.then]
+    if isinstance(node, Parallel):
+        instant = instant_branches(program, node)
+        if len(instant) < (1 if node.first_ends else len(node.branches)):
+            return []
+    return [to for _, to in node.edges()]
+
+
+def branch_steps(program: Program, node: Parallel) -> dict[str, set[str]]:
+    """Return the ids of the steps in each branch; no goto leads into one or out of it."""
+    found: dict[str, set[str]] = {}
+    for name, first in node.branches:
+        inside = found[name] = set()
+        waiting = [first]
+        while waiting:
+            step = waiting.pop()
+            if step is not None and step != node.next and step in program.nodes and step not in inside:
+                inside.add(step)
+                waiting += [to for _, to in program.nodes[step].edges()]
+    return found
+
+
+def instant_branches(program: Program, node: Parallel) -> list[str]:
+    """Return the names of the branches that can be over without time passing."""
+    found = []
+    for name, first in node.branches:
+        seen: set[str | None] = set()
+        waiting = [first]
+        while waiting:
+            step = waiting.pop()
+            if step in seen:
+                continue
+            seen.add(step)
+            if step is not None and step != node.next and step in program.nodes:
+                waiting += _instant_ways(program, program.nodes[step])
+        if node.next in seen:
+            found.append(name)
+    return found
 
 
 def takes_ms(node: Node) -> float:
@@ -72,8 +113,14 @@ def takes_ms(node: Node) -> float:
         return node.duration_ms
     if isinstance(node, WaitFor):
         return node.timeout_ms or inf
+    if isinstance(node, Send):
+        return node.within_ms * len(node.fallbacks)
+    if isinstance(node, Series):
+        return (node.every_ms + node.hold_ms) * len(node.pieces)
     if isinstance(node, WaitTo):
-        return inf
+        return node.offset_ms + DAY_MS if node.after_step else inf
+    if isinstance(node, WaitBest):
+        return DAY_MS
     if isinstance(node, WaitClock):
         if node.weekdays is None:
             return DAY_MS

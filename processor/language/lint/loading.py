@@ -184,6 +184,29 @@ steps:
 """,
     ),
     Rule(
+        name="goto-parallel",
+        severity="error",
+        summary="A goto into a branch of a parallel step, or out of it.",
+        why="A branch begins with the parallel step and ends after its last step; what would jump out of it "
+        "would run what follows beside the step that waits for it. Within a branch a goto may lead anywhere.",
+        example="""\
+steps:
+  - id: start
+    wait: 1d
+  - parallel:
+      mail: [{send: email, template: welcome}, {goto: start}]
+      calls: [{wait: 3d}]
+""",
+        better="""\
+steps:
+  - wait: 1d
+  - parallel:
+      mail: [{id: again, send: email, template: welcome}, {wait: 9d}, {goto: again}]
+      calls: [{wait: 3d}]
+    until: first
+""",
+    ),
+    Rule(
         name="unknown-step",
         severity="error",
         summary="A goto to a step that is not in the program.",

@@ -6,8 +6,15 @@ from collections.abc import Iterator
 from typing import Final
 
 from processor.core.model import Node, Program
-from processor.core.nodes import Alert, Repeat, Route, Send, Split, WaitFor
-from processor.language.lint.flow import instant_edges, reached, strong_groups, targets
+from processor.core.nodes import Alert, Parallel, Repeat, Route, Send, Series, Split, WaitFor, Webhook
+from processor.language.lint.flow import (
+    branch_steps,
+    instant_branches,
+    instant_edges,
+    reached,
+    strong_groups,
+    targets,
+)
 from processor.language.lint.registry import Finding, Lint, Rule
 from processor.language.problems import quoted
 from processor.language.step_names import step_name
@@ -15,7 +22,18 @@ from processor.language.step_names import step_name
 __all__ = ["RULES"]
 
 # Kinds of steps whose id is kept: contacts stand there, or commands and choices carry it.
-_REMEMBERED: Final = ("send", "wait", "wait_for", "split", "repeat", "alert", "route")
+_REMEMBERED: Final = (
+    "send",
+    "series",
+    "wait",
+    "wait_for",
+    "split",
+    "repeat",
+    "parallel",
+    "alert",
+    "route",
+    "webhook",
+)
 
 
 def _unreachable(lint: Lint) -> Iterator[Finding]:
@@ -35,13 +53,43 @@ def _endless_waits(lint: Lint) -> Iterator[Finding]:
     for program in lint.programs:
         if program.exit_after_ms:
             continue
+        ended = _ended_by_others(program)
         for node in program.nodes.values():
-            if not isinstance(node, WaitFor) or node.timeout_ms or _comes_by_itself(node):
+            if not _may_not_end(node) or node.id in ended or not isinstance(node, WaitFor):
                 continue
             what = " or ".join(node.events) or "its condition"
             message = f"where {what} never comes about, nothing ends this wait"
             fix = "write a timeout, such as timeout: 7d, or give the program the exit {after: 90d}"
             yield Finding(lint.step(program, node), message, fix)
+
+
+def _may_not_end(node: Node) -> bool:
+    return isinstance(node, WaitFor) and not node.timeout_ms and not _comes_by_itself(node)
+
+
+def _ended_by_others(program: Program) -> set[str]:
+    """Return the steps of branches that end with the first, where another branch is sure to end."""
+    found: set[str] = set()
+    for node in program.nodes.values():
+        if not isinstance(node, Parallel) or not node.first_ends:
+            continue
+        branches = branch_steps(program, node)
+        sure = [
+            name for name, ids in branches.items() if not any(_may_not_end(program.nodes[i]) for i in ids)
+        ]
+        for name, ids in branches.items():
+            if any(other != name for other in sure):
+                found |= ids
+    return found
+
+
+def _over_at_once(lint: Lint) -> Iterator[Finding]:
+    for program in lint.programs:
+        for node in program.nodes.values():
+            if isinstance(node, Parallel) and node.first_ends:
+                for name in instant_branches(program, node)[:1]:
+                    message = f"the branch {quoted(name)} can be over at once, and ends all others with it"
+                    yield Finding(lint.step(program, node), message, "write a wait into it, or until: all")
 
 
 def _comes_by_itself(node: WaitFor) -> bool:
@@ -75,7 +123,7 @@ def _resends(lint: Lint) -> Iterator[Finding]:
 
 def _first_command(program: Program, group: list[str]) -> Node | None:
     nodes = (program.nodes[name] for name in group)
-    return next((node for node in nodes if isinstance(node, (Send, Alert, Route))), None)
+    return next((node for node in nodes if isinstance(node, (Send, Alert, Route, Webhook))), None)
 
 
 def _spins(lint: Lint) -> Iterator[Finding]:
@@ -90,7 +138,7 @@ def _spins(lint: Lint) -> Iterator[Finding]:
 def _missing_purpose(lint: Lint) -> Iterator[Finding]:
     for program in lint.programs:
         for node in program.nodes.values():
-            if isinstance(node, Send) and not node.purpose:
+            if isinstance(node, (Send, Series)) and not node.purpose:
                 message = f"{quoted(program.name)} sends, and does not say for what purpose"
                 purposes = ", ".join(lint.topology.purposes)
                 fix = f"write purpose: and one of {purposes} below the program's name"
@@ -169,7 +217,7 @@ steps:
     Rule(
         name="resend-loop",
         severity="error",
-        summary="A loop over a send, alert or route in which no time needs to pass.",
+        summary="A loop over a send, alert, route or webhook in which no time needs to pass.",
         why="The loop runs as often as it can within one instant, so the contact gets the same message "
         "many times. A wait for a duration or for an event makes time pass. A wait until a clock time "
         "or a date does not, since it is over at once when it is that time already; neither does a "
@@ -257,6 +305,28 @@ steps:
       control: {share: 50}
 """,
         check=_one_way,
+    ),
+    Rule(
+        name="parallel-over-at-once",
+        severity="warning",
+        summary="A parallel step that ends with its first branch, and a branch without a wait.",
+        why="With `until: first` the branch that ends first ends the others. One that needs no time ends "
+        "them at the instant they begin, so that nothing behind their first wait ever runs.",
+        example="""\
+steps:
+  - parallel:
+      mail: [{send: email, template: welcome}]
+      later: [{wait: 3d}, {send: push, template: tips}]
+    until: first
+""",
+        better="""\
+steps:
+  - parallel:
+      mail: [{send: email, template: welcome}, {wait_for: email_clicked, timeout: 7d}]
+      later: [{wait: 3d}, {send: push, template: tips}, {wait: 2d}]
+    until: first
+""",
+        check=_over_at_once,
     ),
     Rule(
         name="ambiguous-step-id",

@@ -1,0 +1,119 @@
+"""``series``: pieces of content, one after the other, each that this contact has not had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from processor.core.enrollments import record
+from processor.core.model import Fn, Node
+from processor.core.named import Series as Remembered
+from processor.core.nodes.command import give_command, hold_back
+from processor.core.nodes.wait import wait_until
+from processor.core.policies import judge, remember_send
+from processor.core.time import format_duration
+
+if TYPE_CHECKING:
+    from processor.core.sections import Enrollment, Track
+    from processor.core.turn import Turn
+
+__all__ = ["PIECES_MAX", "Series"]
+
+PIECES_MAX: Final = 100  # of a series; the row remembers each that a contact has had
+_HELD: Final = "held"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series(Node):
+    """Send the first piece (template, condition) that was not had yet, and the next ``every_ms`` later.
+
+    What was had is in the contact's history under ``name`` (empty: the program and the step), so it holds in
+    later enrollments too, and after a merge. A round whose send a policy suppresses is used up all the same,
+    and there are as many rounds as pieces: a contact who may not be sent anything gets through. The track's
+    note is how many rounds there were, with a word behind it while a piece is held.
+    """
+
+    channel: str
+    pieces: tuple[tuple[str, Fn | None], ...]
+    every_ms: int
+    name: str
+    values: tuple[tuple[str, Fn], ...]
+    purpose: str
+    when_capped: str
+    when_quiet: str
+    hold_ms: int
+    expires_ms: int
+
+    @property
+    def kind(self) -> str:
+        """The word for it in a program."""
+        return "series"
+
+    def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
+        """The first round."""
+        return self._round(turn, enrollment, track, 0)
+
+    def resume(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
+        """The next round, or again the one whose piece was held."""
+        rounds, _, held = track.note.partition(" ")
+        if not held:
+            track.since_ms = turn.now_ms  # from here on a piece may be held
+        return self._round(turn, enrollment, track, int(rounds or 0))
+
+    def _round(self, turn: Turn, enrollment: Enrollment, track: Track, rounds: int) -> str | None:
+        piece = self._next_piece(turn, enrollment)
+        if not piece or rounds >= len(self.pieces):
+            record(turn, "stepped", enrollment, self.id, "rounds_done" if piece else "used_up")
+            return self.next
+        topology = turn.topology
+        purpose, channel = topology.purposes[self.purpose], topology.channels[self.channel]
+        verdict = judge(turn, purpose, channel, self.when_quiet, self.when_capped)
+        if verdict.outcome == "send":
+            give_command(
+                turn,
+                enrollment,
+                self,
+                channel=channel,
+                purpose=purpose,
+                template=piece,
+                values={name: value(turn) for name, value in self.values},
+                expires_ms=self.expires_ms,
+                way=piece,
+            )
+            remember_send(turn, purpose, channel)
+            self._remember(turn, enrollment, piece)
+        else:
+            detail = {"channel": self.channel, "template": piece}
+            if hold_back(turn, enrollment, track, verdict, self.hold_ms, detail):
+                track.note = f"{rounds} {_HELD}"
+                return None
+        if rounds + 1 >= len(self.pieces) or self._all_had(turn, enrollment):
+            record(turn, "stepped", enrollment, self.id, "used_up")
+            return self.next
+        track.note = str(rounds + 1)
+        wait_until(turn, enrollment, track, self.id, turn.now_ms + self.every_ms)
+        return None
+
+    def _key(self, enrollment: Enrollment, piece: str) -> str:
+        return f"piece:{self.name or f'{enrollment.program}/{self.id}'}/{piece}"
+
+    def _next_piece(self, turn: Turn, enrollment: Enrollment) -> str:
+        history = turn.row.history
+        for piece, when in self.pieces:
+            if history.get(self._key(enrollment, piece)) is None and (when is None or when(turn)):
+                return piece
+        return ""
+
+    def _all_had(self, turn: Turn, enrollment: Enrollment) -> bool:
+        history = turn.row.history
+        for piece, _ in self.pieces:  # noqa: SIM110 - all() makes a generator
+            if history.get(self._key(enrollment, piece)) is None:
+                return False
+        return True
+
+    def _remember(self, turn: Turn, enrollment: Enrollment, piece: str) -> None:
+        turn.row.history.put(self._key(enrollment, piece), Remembered(1, turn.now_ms, turn.now_ms))
+
+    def title(self) -> str:
+        """What a drawing writes in the box."""
+        return f"{self.channel}: {len(self.pieces)} pieces, every {format_duration(self.every_ms)}"

@@ -1,0 +1,84 @@
+"""What a topology declares about sending: purposes, channels, policies, teams; the model re-exports it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+__all__ = ["Blackout", "Cap", "Channel", "Policies", "Purpose", "QuietHours", "Team"]
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What consent is for. A transactional purpose is free of it, and of caps, quiet hours and holdouts."""
+
+    name: str
+    consent: bool
+    transactional: bool
+
+
+@dataclass(frozen=True)
+class Channel:
+    """``expires_ms``: how long after its decision a command may still be carried out."""
+
+    name: str
+    kind: str
+    expires_ms: int
+    address: str = ""  # the profile attribute that must be there for a send ("" for none)
+    templates: tuple[str, ...] = ()
+    cost: float = 0.0  # of one command, in the topology's currency
+    failed_by: str = ""  # the event type by which the channel reports that it could not deliver
+
+
+@dataclass(frozen=True)
+class QuietHours:
+    """A daily period (local minutes, may span midnight) without sends."""
+
+    from_minutes: int
+    to_minutes: int
+    weekdays: frozenset[int] | None
+    channels: frozenset[str]  # empty: all
+    purposes: frozenset[str]  # empty: all but transactional
+
+
+@dataclass(frozen=True)
+class Blackout:
+    """Days without sends: from ``begin`` to ``end``, dates or times as written. Zone None: the contact's."""
+
+    name: str
+    begin: str
+    end: str
+    zone: ZoneInfo | None
+    channels: frozenset[str]  # empty: all
+    purposes: frozenset[str]  # empty: all but transactional
+
+
+@dataclass(frozen=True)
+class Cap:
+    """At most ``at_most`` sends per ``per_ms``."""
+
+    name: str
+    at_most: int
+    per_ms: int
+    channels: frozenset[str]  # empty: all
+    purposes: frozenset[str]  # empty: all but transactional
+
+
+@dataclass(frozen=True)
+class Policies:
+    """The rules every send has to pass."""
+
+    quiet_hours: tuple[QuietHours, ...]
+    caps: tuple[Cap, ...]
+    holdout_share: float
+    salt: str  # keys the hash behind holdouts and splits
+    blackouts: tuple[Blackout, ...] = ()
+
+
+@dataclass(frozen=True)
+class Team:
+    """People a contact can be routed to, through a channel."""
+
+    name: str
+    channel: str
+    members: tuple[str, ...]

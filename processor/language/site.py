@@ -1,0 +1,90 @@
+"""Where a step is built: its form, its id, what follows it, and the means to compile what stands in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import msgspec
+
+from processor.core.expressions import Names
+from processor.core.model import Channel, Expression, Fn, Node
+from processor.language.expressions import Compiler
+from processor.language.records import Form
+from processor.language.scores import points
+
+__all__ = ["Builder", "Placer", "Site"]
+
+
+class Placer(Protocol):
+    """Places a list of steps: returns the id of its first, or ``join`` for an empty list."""
+
+    def __call__(self, forms: Iterable[Form], join: str | None) -> str | None:
+        """Return the id of the first step, or ``join``."""
+        ...
+
+
+class Site(msgspec.Struct):
+    """Where a step is built. ``next`` is the id of the step after it, None for the program's end."""
+
+    form: Form
+    id: str
+    next: str | None
+    names: Names
+    compiler: Compiler
+    channels: dict[str, Channel]
+    purpose: str
+    entry_types: tuple[str, ...]
+    place: Placer
+    expressions: list[Expression] = []
+
+    def __getitem__(self, key: str) -> Any:
+        return self.form[key]
+
+    def expression(self, key: str, want: str = "any", form: Form | None = None) -> Expression:
+        """Return the compiled expression of a key."""
+        return self._keep(self.compiler.expression((form or self.form)[key], self.names, want))
+
+    def condition(self, key: str, form: Form | None = None) -> Fn | None:
+        """Return the condition of a key, or None where it is absent."""
+        return self.expression(key, "boolean", form).fn if key in (form or self.form) else None
+
+    def heard(self, key: str, types: tuple[str, ...]) -> Fn | None:
+        """Return a condition in which ``event.`` is an event of these types that is being looked at."""
+        if key not in self.form:
+            return None
+        names = msgspec.structs.replace(self.names, event_types=types, event_is_entry=False)
+        return self._keep(self.compiler.expression(self.form[key], names, "boolean")).fn
+
+    def text(self, key: str) -> Expression:
+        """Return the compiled text template of a key."""
+        return self._keep(self.compiler.template(self.form[key], self.names))
+
+    def values(self, key: str) -> tuple[tuple[str, Expression], ...]:
+        """Return the named values of a key: expressions, or texts with braces."""
+        given = self.form.get(key, Form(self.form.mark)).values
+        return tuple(
+            (name, self._keep(self.compiler.value(text, self.names))) for name, text in given.items()
+        )
+
+    def points(self, key: str) -> tuple[float, Fn | None]:
+        """Return points as a number, or as an expression."""
+        before = len(self.compiler.compiled)
+        made = points(self.form[key], self.names, self.compiler)
+        self.expressions.extend(self.compiler.compiled[before:])
+        return made
+
+    def branch(self, forms: Iterable[Form] | None) -> str | None:
+        """Return where nested steps begin; they go on after this step. None or no steps: right after it."""
+        return self.place(forms or (), self.next)
+
+    def wrong(self, key: str, rule: str, message: str, fix: str, form: Form | None = None) -> None:
+        """Report a problem at the value of ``key``."""
+        self.compiler.problems.error((form or self.form).at(key), rule, message, fix)
+
+    def _keep(self, made: Expression) -> Expression:
+        self.expressions.append(made)
+        return made
+
+
+Builder = Callable[[Site], Node]

@@ -1,0 +1,174 @@
+"""Steps that command a channel, from forms to nodes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from processor.core.model import Fn, Node
+from processor.core.nodes import PIECES_MAX, Alert, Route, Send, Series, Way, Webhook
+from processor.core.time import DAY_MS
+from processor.language.problems import instead, listed, quoted
+from processor.language.records import Form
+from processor.language.site import Site
+
+__all__ = ["build_alert", "build_route", "build_send", "build_series", "build_webhook"]
+
+HOLD_MS: Final = 2 * DAY_MS  # how long a send may wait for a policy where the step does not say
+_PEOPLE: Final = ("alert", "task")  # the kinds of channels that tell a person
+
+
+def build_send(site: Site) -> Node:
+    """Return the node of a send step."""
+    channel = site.channels.get(site["send"])
+    template = site["template"]
+    if channel is not None and channel.templates and template not in channel.templates:
+        message = f"the channel {quoted(channel.name)} has no template {quoted(template)}"
+        site.wrong("template", "unknown-template", message, instead(template, channel.templates))
+    if channel is not None and channel.kind == "webhook":
+        message = f"{quoted(channel.name)} is a channel of webhooks, not of messages"
+        site.wrong("send", "wrong-channel", message, f"write webhook: {channel.name} with values:")
+    form = site.form
+    fallbacks, within_ms = _fallbacks(site)
+    return Send(
+        id=site.id,
+        next=site.next,
+        channel=site["send"],
+        template=template,
+        values=tuple((name, made.fn) for name, made in site.values("values")),
+        purpose=form.get("purpose", site.purpose),
+        when_capped=form.get("when_capped", "skip"),
+        when_quiet=form.get("when_quiet", "wait"),
+        hold_ms=form.get("hold_at_most", HOLD_MS),
+        expires_ms=form.get("expires_after", channel.expires_ms if channel else DAY_MS),
+        failed_by=channel.failed_by if channel else "",
+        fallbacks=fallbacks,
+        within_ms=within_ms,
+    )
+
+
+def _fallbacks(site: Site) -> tuple[tuple[Way, ...], int]:
+    """Return the ways that a send can take after its first channel, and how long a failure is waited for."""
+    given = site.form.get("fallback")
+    if given is None:
+        return (), 0
+    form = given if isinstance(given, Form) else None
+    names = given["to"] if form is not None else [given] if isinstance(given, str) else given
+    template = form.get("template", site["template"]) if form is not None else site["template"]
+    within_ms = form.get("within", 0) if form is not None else 0
+    made: list[Way] = []
+    taken = {site["send"]}
+    for name in names:
+        channel = site.channels.get(name)
+        if name in taken:
+            message = f"{quoted(name)} has been tried already when it is its turn"
+            site.wrong("fallback", "bad-fallback", message, "write each channel once")
+        taken.add(name)
+        if channel is None:
+            continue  # reported where its name stands
+        if channel.kind != "message":
+            message = f"{quoted(name)} is a channel of kind {channel.kind}, and cannot stand in for messages"
+            site.wrong("fallback", "wrong-channel", message, "write a channel of messages to contacts")
+        if channel.templates and template not in channel.templates:
+            message = f"the channel {quoted(name)} has no template {quoted(template)}"
+            fix = f"write fallback: {{to: {name}, template: …}} with one of {listed(channel.templates)}"
+            site.wrong("fallback", "unknown-template", message, fix)
+        expires_ms = site.form.get("expires_after", channel.expires_ms)
+        made.append(Way(name, template, expires_ms, channel.failed_by))
+    first = site.channels.get(site["send"])
+    if within_ms and first is not None and form is not None:
+        ways = [(first.name, first.failed_by), *((way.channel, way.failed_by) for way in made[:-1])]
+        mute = next((name for name, failed_by in ways if not failed_by), None)
+        if mute is not None:
+            message = f"nothing says by which event {quoted(mute)} reports a failure"
+            fix = f"write failed_by: and an event type below the channel {mute}"
+            site.wrong("within", "bad-fallback", message, fix, form)
+    return tuple(made), within_ms if made else 0
+
+
+def build_series(site: Site) -> Node:
+    """Return the node of a series step."""
+    form, channel = site.form, site.channels.get(site["series"])
+    if channel is not None and channel.kind != "message":
+        message = f"{quoted(channel.name)} is a channel of kind {channel.kind}, not of messages to contacts"
+        site.wrong("series", "wrong-channel", message, "write a channel of messages to contacts")
+    given = site["pieces"]
+    if len(given) > PIECES_MAX:
+        message = f"the series has {len(given)} pieces, {PIECES_MAX} are the most"
+        site.wrong("pieces", "too-many-pieces", message, "split it into several series")
+    pieces: list[tuple[str, Fn | None]] = []
+    for piece in given:
+        template = piece["template"] if isinstance(piece, Form) else piece
+        if any(template == other for other, _ in pieces):
+            message = f"the piece {quoted(template)} is there twice, and is sent once"
+            site.wrong("pieces", "duplicate-piece", message, "take one of them out")
+        if channel is not None and channel.templates and template not in channel.templates:
+            message = f"the channel {quoted(channel.name)} has no template {quoted(template)}"
+            fix = instead(template, channel.templates)
+            place = piece if isinstance(piece, Form) else form
+            site.wrong("template" if place is piece else "pieces", "unknown-template", message, fix, place)
+        when = site.condition("if", piece) if isinstance(piece, Form) else None
+        pieces.append((template, when))
+    return Series(
+        id=site.id,
+        next=site.next,
+        channel=site["series"],
+        pieces=tuple(pieces),
+        every_ms=site["every"],
+        name=form.get("name", ""),
+        values=tuple((name, made.fn) for name, made in site.values("values")),
+        purpose=form.get("purpose", site.purpose),
+        when_capped=form.get("when_capped", "skip"),
+        when_quiet=form.get("when_quiet", "wait"),
+        hold_ms=form.get("hold_at_most", HOLD_MS),
+        expires_ms=form.get("expires_after", channel.expires_ms if channel else DAY_MS),
+    )
+
+
+def build_alert(site: Site) -> Node:
+    """Return the node of an alert step."""
+    channel = site.channels.get(site["alert"])
+    if channel is not None and channel.kind not in _PEOPLE:
+        people = [name for name, other in site.channels.items() if other.kind in _PEOPLE]
+        what = "webhooks" if channel.kind == "webhook" else "messages to contacts"
+        message = f"{quoted(channel.name)} is a channel of {what}, not of alerts"
+        fix = f"write one of {listed(people)}" if people else "declare a channel of kind alert or task"
+        site.wrong("alert", "wrong-channel", message, fix)
+    text = site.text("message")
+    return Alert(
+        id=site.id,
+        next=site.next,
+        channel=site["alert"],
+        message=text.fn,
+        text=text.text,
+        purpose=site.purpose,
+    )
+
+
+def build_route(site: Site) -> Node:
+    """Return the node of a route step."""
+    because = site.text("because") if "because" in site.form else None
+    return Route(
+        id=site.id,
+        next=site.next,
+        team=site["route"],
+        because=because.fn if because else None,
+        text=because.text if because else "",
+        purpose=site.purpose,
+    )
+
+
+def build_webhook(site: Site) -> Node:
+    """Return the node of a webhook step."""
+    channel = site.channels.get(site["webhook"])
+    if channel is not None and channel.kind != "webhook":
+        systems = [name for name, other in site.channels.items() if other.kind == "webhook"]
+        message = f"{quoted(channel.name)} is a channel of kind {channel.kind}, not of webhooks"
+        fix = f"write one of {listed(systems)}" if systems else "declare a channel of kind webhook"
+        site.wrong("webhook", "wrong-channel", message, fix)
+    return Webhook(
+        id=site.id,
+        next=site.next,
+        channel=site["webhook"],
+        values=tuple((name, made.fn) for name, made in site.values("values")),
+        purpose=site.purpose,
+    )
