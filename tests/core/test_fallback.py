@@ -123,3 +123,12 @@ def test_a_fallback_that_is_held_does_not_go_back_to_the_channel_that_failed(tmp
     assert fell == [("failed", "email", "sms")]
     (held,) = [d for d in decisions if d.kind == "held"]
     assert (held.detail or {})["passed"] == {"email": "failed"}
+
+
+def test_how_long_the_next_channel_may_be_held_counts_from_the_failure(tmp_path):
+    log = [known(email="a", phone="1"), event("seen", 11), event("bounced", 12.5)]
+    made, _, _, _ = play(tmp_path, log, "{to: sms, within: 3h}\n    hold_at_most: 2h")
+    assert made[1] == ("sms", "hello", 14)
+    made, _, _, decisions = play(tmp_path, log, "{to: sms, within: 3h}\n    hold_at_most: 1h")
+    assert [channel for channel, _, _ in made] == ["email", "push"]
+    assert [d.reason for d in decisions if d.kind == "suppressed"] == ["held_too_long"]

@@ -153,6 +153,8 @@ CASES = [
     ("starved-by-quiet-hours", f'{QUIET}steps:\n  - wait: {{at: "22:00"}}\n  {SEND}', False),
     ("starved-by-quiet-hours", f'{QUIET}steps:\n  - wait: {{at: "08:59"}}\n  - score: engagement\n    add: 1\n  {SEND}  when_quiet: skip', True),
     ("starved-by-quiet-hours", f'{QUIET}steps:\n  - wait: {{at: "09:00"}}\n  {SEND}  when_quiet: skip', False),
+    ("starved-by-quiet-hours", f'{QUIET}steps:\n  - wait: {{best_hour: email_clicked, default: "22:00"}}\n  {SEND}  when_quiet: skip', True),
+    ("starved-by-quiet-hours", f'{QUIET}steps:\n  - wait: {{best_hour: email_clicked, default: "12:00"}}\n  {SEND}  when_quiet: skip', False),
     ("starved-by-quiet-hours", f"{QUIET}steps:\n  {SEND}  hold_at_most: 6h", True),
     ("starved-by-quiet-hours", f"{QUIET}steps:\n  {SEND}  hold_at_most: 12h", False),
     ("starved-by-quiet-hours", f"{QUIET}steps:\n  {SEND}  hold_at_most: 6h\n    purpose: receipts", False),

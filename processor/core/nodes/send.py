@@ -98,6 +98,7 @@ class Send(Node):
         if named is not None and named != identity_of(enrollment, self, self._mark(channel)):
             return False, None
         track.note = _FAILED + channel
+        track.since_ms = turn.now_ms  # from here on the next channel's send may be held
         track.mark = "due"
         record(turn, "heard", enrollment, self.id, "", {"event": turn.event_id} if turn.event_id else None)
         return True, self.id

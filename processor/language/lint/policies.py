@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from processor.core.model import Cap, Entry, Node, Program, QuietHours, Topology
-from processor.core.nodes import Alert, Repeat, Route, Send, WaitClock
+from processor.core.nodes import Alert, Repeat, Route, Send, WaitBest, WaitClock
 from processor.core.time import DAY_MINUTES, MINUTE_MS, format_duration
 from processor.language.lint.flow import Stop, TooManyError, paths, reached, takes_ms, targets
 from processor.language.lint.registry import Finding, Lint, Rule
@@ -149,6 +149,9 @@ def _fixed_hours(lint: Lint) -> Iterator[tuple[Program, Send, int, frozenset[int
             if isinstance(node, WaitClock) and node.zone is None:
                 for send in _sends_at_once(program, targets(program, node)):
                     yield program, send, node.at_minutes, node.weekdays or frozenset(_WEEK)
+            if isinstance(node, WaitBest):
+                for send in _sends_at_once(program, targets(program, node)):
+                    yield program, send, node.default_minutes, frozenset(_WEEK)
         for entry in program.entries:
             if entry.kind == "date" and _on_the_clock(lint.topology, entry):
                 for send in _sends_at_once(program, [program.first]):
