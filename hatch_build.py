@@ -43,6 +43,7 @@ HOT_BESIDE_CORE = (
     "core/expressions/moments.py",
     "core/expressions/shown.py",
     "core/expressions/values.py",
+    "runtime/applying.py",
     "runtime/counting.py",
     "runtime/driver.py",
     "runtime/faust/deciding.py",

@@ -5,30 +5,19 @@ their instants), schedules that are due sweep, then the record is applied; inter
 delivered first in, first out, before the next record. How the log was cut into chunks cannot matter, because
 nothing here knows of chunks: a shell calls :meth:`Driver.take` whenever it wants to commit, and the driver
 calls the shell's ``checkpoint`` when it holds as many rows as it should.
-
-An exception in the core does not loop and does not spread: the row and the shared row go back to what they
-were, and the input becomes a :class:`Failure`; a failing timer is put in quarantine in its row.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from processor.codec.murmur2 import partition_of
 from processor.core.events import Due, Event, Message, Sweep
-from processor.core.leases import advance_shared
-from processor.core.machine import advance
-from processor.core.outputs import Command, Decision
-from processor.core.shared import Shared
-from processor.core.sweeps import close_sweeps, next_sweep_ms, open_sweep, schedule
-from processor.core.timers import quarantine
+from processor.core.sweeps import close_sweeps, open_sweep, schedule
 from processor.core.turn import NEVER_MS
-from processor.runtime.partition import CACHE_BYTES, SLICE, Held, Partition
-from processor.store.base import Changes
+from processor.runtime.applying import ROW_BYTES_MAX, Applier, Failure, Taken
+from processor.runtime.partition import CACHE_BYTES, SLICE, Partition
 
 if TYPE_CHECKING:
     from processor.core.model import Topology
@@ -37,40 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ROWS_HELD_MAX", "ROW_BYTES_MAX", "Driver", "Failure", "Taken"]
 
-ROW_BYTES_MAX: Final = 1 << 20  # of one row; a broker takes no record of the changelog beyond 4 MiB
 ROWS_HELD_MAX: Final = 20_000  # rows held in memory before the shell is asked to commit
 AN_INPUT: Final = 4  # timers, and contacts of a sweep, that may act before a record: see `Driver.feed`
 BEHIND_MS_MAX: Final = 60_000  # timers that have been due for longer act first, however many they are
 
 
-class UnwritableError(Exception):
-    """The outputs of an input cannot be written; it is not applied. Says the type of the error."""
-
-
-class RowTooLargeError(Exception):
-    """An input would make a row larger than ROW_BYTES_MAX: it is not applied."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """An input that the core could not take. ``reason`` names the exception and holds nothing personal."""
-
-    item: Event | Due | Sweep | Message
-    reason: str
-
-
-@dataclass
-class Taken:
-    """What has come about since the last :meth:`Driver.take`, for one commit."""
-
-    commands: list[Command]
-    decisions: list[Decision]
-    failures: list[Failure]
-    changes: dict[int, Changes]
-    messages: list[tuple[int, Message]]  # for partitions that are not ours, each with its number
-
-
-class Driver:
+class Driver(Applier):
     """Drives the core over a log. A shell feeds it records and commits what it takes from it.
 
     Args:
@@ -100,22 +61,10 @@ class Driver:
         seal: Callable[[Sequence[Output]], None] | None = None,
     ) -> None:
         numbers = range(partitions) if owned is None else owned
-        self.topology = topology
-        self.partitions = [Partition(n, store.partition(n), cache_bytes // partitions) for n in numbers]
+        super().__init__(topology, store, partitions, numbers, cache_bytes, seal)
         self.popped: tuple[int, str] = (0, "")  # the timer taken out of the index last: due in ms, contact
-        self.acted = 0  # inputs of any kind that were applied, so that a shell sees whether there were any
-        self._count = partitions
-        self._homes = {partition.number: partition for partition in self.partitions}
-        self._outgoing: list[tuple[int, Message]] = []
         self._checkpoint = checkpoint
-        self._seal = seal
         self._rows_held_max = rows_held_max
-        self._queue: deque[tuple[Partition, Message]] = deque()
-        self._commands: list[Command] = []
-        self._decisions: list[Decision] = []
-        self._failures: list[Failure] = []
-        self.watermark_ms = max(p.shared.watermark_ms for p in self.partitions)
-        self._next_ms = 0  # nothing is due before it; 0 asks the partitions
         self._scheduled = False
 
     # --- feeding
@@ -283,118 +232,6 @@ class Driver:
             close_sweeps(partition.shared)
         self._keep_shared(partition)
 
-    # --- applying
-
-    def _catch_up(self, partition: Partition, contact: str) -> None:
-        """All that is due for a contact, though others have waited longer."""
-        held = partition.held(contact)
-        while held is not None and 0 < held.due() <= self.watermark_ms:
-            self._apply(partition, Due(contact, held.due()))
-
-    def _apply(self, partition: Partition, item: Event | Due | Sweep | Message) -> None:
-        """Advance one contact by one input; on an exception everything is as before, and it is recorded."""
-        contact = item.contact_id
-        self.acted += 1
-        held = partition.held(contact)
-        if held is None:
-            if isinstance(item, Due | Sweep):
-                return
-            held = partition.rows[contact] = Held(None)
-        row = held.decode(partition.shared.sweep_number)  # a row of another version stops the run
-        shared = partition.shared
-        # A sweep takes no contact beyond its own instant: the next sweep may come before its timers.
-        until_ms = shared.sweeps[-1].due_ms if type(item) is Sweep else self.watermark_ms
-        try:
-            row, outputs, shared_changed = advance(self.topology, row, shared, item, until_ms)
-            data = row.encode()
-            if len(data) > ROW_BYTES_MAX:
-                raise RowTooLargeError  # noqa: TRY301 - as whatever else the core cannot take
-            if outputs and self._seal is not None:
-                _sealed(self._seal, outputs)
-        except Exception as error:  # noqa: BLE001 - whatever it is, one input must not stop the log
-            self._undo(partition, held, item, error)
-            return
-        before_ms, due_ms = held.due_ms, row.due_ms
-        held.data = data
-        held.due_ms = due_ms
-        if shared_changed:
-            self._keep_shared(partition)
-        if due_ms and due_ms != before_ms:
-            heapq.heappush(partition.heap, (due_ms, contact))
-            self._next_ms = min(self._next_ms, due_ms)
-        for output in outputs:
-            self._put(output)
-
-    def _put(self, output: Output) -> None:
-        if type(output) is Decision:
-            self._decisions.append(output)
-        elif type(output) is Command:
-            self._commands.append(output)
-        elif type(output) is Message:
-            number = self.number_of(output)
-            home = self._homes.get(number)
-            if home is not None:
-                self._queue.append((home, output))
-            else:
-                self._outgoing.append((number, output))
-
-    def number_of(self, message: Message) -> int:
-        """Return the partition that a message is for."""
-        if message.partition >= 0:
-            return message.partition
-        return partition_of(message.home or message.contact_id, self._count)
-
-    def _deliver(self) -> None:
-        """Deliver internal messages, and those that follow from them, in order."""
-        queue = self._queue
-        while queue:
-            partition, message = queue.popleft()
-            if message.contact_id:
-                self._catch_up(partition, message.contact_id)
-                self._apply(partition, message)
-                continue
-            try:
-                outputs = advance_shared(partition.shared, message)
-                if self._seal is not None:
-                    _sealed(self._seal, outputs)
-            except Exception as error:  # noqa: BLE001 - as above
-                partition.shared = Shared.decode(partition.shared_data)
-                self._failures.append(Failure(message, _reason(error)))
-                continue
-            self._keep_shared(partition)
-            for output in outputs:
-                self._put(output)
-
-    def _keep_shared(self, partition: Partition) -> None:
-        self.acted += 1
-        partition.shared_data = partition.shared.encode()
-        partition.shared_changed = True
-        partition.sweep_ms = next_sweep_ms(partition.shared)
-
-    def _undo(self, partition: Partition, held: Held, item: Any, error: Exception) -> None:
-        reason = _reason(error)
-        self._failures.append(Failure(item, reason))
-        partition.shared = Shared.decode(partition.shared_data)
-        if isinstance(item, Due | Sweep):
-            at_ms = item.at_ms if isinstance(item, Due) else self.watermark_ms
-            row = held.decode(partition.shared.sweep_number)
-            row.swept = partition.shared.sweep_number
-            decisions = quarantine(row, item.contact_id, at_ms, reason)
-            if not decisions:  # a sweep raised, and no timer was due
-                decisions = [Decision("quarantined", item.contact_id, at_ms, reason=reason)]
-            held.data = row.encode()
-            held.due_ms = row.due_ms
-            if row.due_ms:
-                heapq.heappush(partition.heap, (row.due_ms, item.contact_id))
-                self._next_ms = min(self._next_ms, row.due_ms)
-            if self._seal is not None:
-                self._seal(decisions)
-            self._decisions += decisions
-        elif held.data is None:
-            del partition.rows[item.contact_id]
-
-    # --- committing
-
     def _is_full(self, partition: Partition) -> bool:
         """Whether too many rows are held, judged by one partition: contacts spread evenly."""
         bound = self._rows_held_max
@@ -405,33 +242,6 @@ class Driver:
         if self._checkpoint is not None:
             self._checkpoint()
 
-    def take(self) -> Taken:
-        """Everything that has come about since the last call.
-
-        The shell commits it, then calls :meth:`committed`.
-        """
-        assert not self._queue, "messages are delivered before a commit"
-        changes: dict[int, Changes] = {}
-        for partition in self.partitions:
-            if partition.shared.watermark_ms != self.watermark_ms:
-                partition.shared.watermark_ms = self.watermark_ms
-                self._keep_shared(partition)
-            changes[partition.number] = partition.changes()
-        taken = Taken(self._commands, self._decisions, self._failures, changes, self._outgoing)
-        self._commands, self._decisions, self._failures, self._outgoing = [], [], [], []
-        return taken
-
-    def committed(self) -> None:
-        """What was taken is in the store."""
-        for partition in self.partitions:
-            partition.committed()
-        self._next_ms = 0
-
-    @property
-    def failed(self) -> int:
-        """Failures since the last take: a shell that refuses records itself keeps the order of both by it."""
-        return len(self._failures)
-
     def waiting(self) -> tuple[int, int]:
         """How many contacts wait for a timer after a commit, and the earliest instant (NEVER_MS: none)."""
         count = 0
@@ -441,22 +251,3 @@ class Driver:
                 count += len(entries)
                 after = entries[-1]
         return count, min(partition.store_next_ms for partition in self.partitions)
-
-
-def _sealed(seal: Callable[[Sequence[Output]], None], outputs: Sequence[Output]) -> None:
-    """Seal; whichever shell's code raises, for the record it is the same error."""
-    try:
-        seal(outputs)
-    except Exception as error:
-        raise UnwritableError(type(error).__name__) from error
-
-
-def _reason(error: Exception) -> str:
-    """What went wrong, without any value that could be personal."""
-    if isinstance(error, UnwritableError):
-        return f"{error} of an output"
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    where = f" at {frame.tb_frame.f_code.co_name}:{frame.tb_lineno}" if frame is not None else ""
-    return f"{type(error).__name__}{where}"

@@ -24,7 +24,7 @@ from processor.core.lifecycle import DECISIONS
 from processor.language import compile as loading
 from processor.language import load_topology, source, steps, wiring
 from processor.language.graph import lifecycle_mermaid, svg
-from processor.runtime import driver
+from processor.runtime import applying, driver
 from processor.runtime.faust.metrics import SERIES
 from processor.runtime.faust.settings import SETTABLE, documented_settings
 from processor.runtime.kafka import topics as kafka_topics
@@ -96,7 +96,7 @@ LIMITS: tuple[tuple[Any, str, str, str], ...] = (
     (topics, "NAME_CHARS_MAX", "characters of a topic's name", "the topology is refused"),
     (topics, "PARTITIONS_MAX", "partitions of a topic", "the topology is refused"),
     (driver, "ROWS_HELD_MAX", "rows in memory before a commit is asked for", "the shell commits"),
-    (driver, "ROW_BYTES_MAX", "bytes of a row", "the event that would do it is a dead letter: `failed`"),
+    (applying, "ROW_BYTES_MAX", "bytes of a row", "the event that would do it is a dead letter: `failed`"),
     (
         sizes,
         "OUTPUT_BYTES_MAX",

@@ -208,6 +208,7 @@ def test_a_state_that_is_opened_again_has_the_memory_and_the_filters_of_a_new_on
     for _ in ("made", "opened again"):
         memory = RocksMemory(40 << 20)
         store = open_rocks(tmp_path, partitions=1, sync=False, memory=memory)
+        assert store._database is not None
         assert store._database.property_int_value("rocksdb.block-cache-capacity") == 40 << 20
         store.close()
         newest = max(tmp_path.glob("OPTIONS-*"))

@@ -101,7 +101,9 @@ class States:
             if mark is not None and current:
                 stamp(store, mark[0], self._settings.now_ms())
         except StateError as error:  # a full disk must not keep a worker from stopping
-            log.warning("partition %d: it could not be written that the state is current: %s", partition, error)
+            log.warning(
+                "partition %d: it could not be written that the state is current: %s", partition, error
+            )
         self.give_up(partition)
 
     def give_up(self, partition: int) -> None:
