@@ -31,7 +31,7 @@ from tests.system.rounds import Log, Rounds
 __all__ = ["COUNTS", "HEADS", "RESULTS", "latest", "main", "strike"]
 
 RESULTS = Path(__file__).parent / "results"
-EVENTS = 150_000
+EVENTS = 100_000
 HEADS = {
     "missing": "missing",
     "twice": "twice",
