@@ -20,6 +20,7 @@ from processor.core.model import Topology
 from processor.core.time import format_time
 from processor.language import Loaded, load_scenarios, load_topology
 from processor.runtime.embedded import RunOptions, run
+from processor.runtime.scenario import given_facts
 from processor.runtime.summary import RunReport
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -173,14 +174,15 @@ def child(
 
 
 def scenario_log(loaded: Loaded) -> list[dict[str, Any]]:
-    """Every scenario's contact and events as one log, in order of time."""
+    """Every scenario's contact and events as one log, in order of time. Each scenario has a contact of its own."""
     found: list[tuple[int, int, dict[str, Any]]] = []
-    for number, scenario in enumerate(load_scenarios(loaded)):
-        contact = f"contact-{number}"
-        profile = scenario.profile | ({"tz": scenario.tz} if scenario.tz else {})
-        facts: list[tuple[int, str, dict[str, Any]]] = [(scenario.start_ms, "profile_updated", profile)]
-        facts += [(scenario.start_ms, "consent_granted", {"purpose": name}) for name in scenario.consents]
-        facts += [(scenario.start_ms, "list_joined", {"list": name}) for name in scenario.lists]
+    contacts: set[str] = set()
+    for scenario in load_scenarios(loaded):
+        contact = scenario.contact_id
+        if contact in contacts:
+            contact = f"{scenario.program}-{scenario.line}-{contact}"
+        contacts.add(contact)
+        facts = [(scenario.start_ms, kind, properties) for kind, properties in given_facts(scenario)]
         facts += [(event.at_ms, event.type, event.properties) for event in scenario.events]
         for at_ms, kind, properties in facts:
             event = {
