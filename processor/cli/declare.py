@@ -14,6 +14,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
+from processor.cli.gallery import Renames, renamed_expressions
+
 __all__ = ["declare"]
 
 _SECTIONS = ("events", "profile", "purposes", "channels", "teams", "lists", "scores", "segments")
@@ -101,6 +103,21 @@ def _renamed(section: str, given: Any, channels: Mapping[str, str], purposes: Ma
             made[name] = CommentedMap(team)
             made[name]["channel"] = channels.get(team["channel"], team["channel"])
         return made
+    if section in ("scores", "segments"):
+        return _in_expressions(given, Renames(("", ""), dict(channels), dict(purposes)))
+    return given
+
+
+def _in_expressions(given: Any, renames: Renames) -> Any:
+    """The same tree with other names in its texts; a text without such a name stays as it was written."""
+    if isinstance(given, Mapping):
+        for key, value in given.items():
+            given[key] = _in_expressions(value, renames)  # type: ignore[index]  # ruamel's maps are mutable
+    elif isinstance(given, list):
+        given[:] = [_in_expressions(value, renames) for value in given]
+    elif isinstance(given, str):
+        new = renamed_expressions(given, renames)
+        return given if new == given else new
     return given
 
 

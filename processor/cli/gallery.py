@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,18 @@ __all__ = [
     "blueprint",
     "blueprints",
     "folder",
+    "renamed_expressions",
     "renamed_program",
     "renamed_scenarios",
 ]
+
+
+# Names inside expressions: the functions and properties that take the name of a channel, a purpose or a program.
+_CHANNEL_NAME = re.compile(r"""((?:\bchannel\s*=|\.channel\s*[=!]=)\s*)(["'])([a-z0-9_-]+)\2""")
+_PURPOSE_NAME = re.compile(r"""((?:\bconsent\(|\.purpose\s*[=!]=)\s*)(["'])([a-z0-9_-]+)\2""")
+_PROGRAM_NAME = re.compile(
+    r"""((?:\b(?:in_program|was_in_program|entries)\(|\.program\s*[=!]=)\s*)(["'])([a-z0-9_-]+)\2"""
+)
 
 
 class Blueprint(msgspec.Struct, frozen=True):
@@ -94,6 +104,21 @@ def _about(path: Path) -> str:
     return ""
 
 
+def renamed_expressions(text: str, renames: Renames) -> str:
+    """Return a text with the names in its expressions (``consent("marketing")``) under their new ones."""
+    for pattern, table in (
+        (_CHANNEL_NAME, renames.channels),
+        (_PURPOSE_NAME, renames.purposes),
+        (_PROGRAM_NAME, dict([renames.program])),
+    ):
+        text = _substituted(pattern, text, table)
+    return text
+
+
+def _substituted(pattern: re.Pattern[str], text: str, table: Mapping[str, str]) -> str:
+    return pattern.sub(lambda found: f"{found[1]}{found[2]}{table.get(found[3], found[3])}{found[2]}", text)
+
+
 def renamed_program(text: str, renames: Renames, schema: str) -> str:
     """Return a program's file under its new names. ``schema`` is the path for editors, "" for none."""
     from processor.language.source import Scalar
@@ -105,7 +130,7 @@ def renamed_program(text: str, renames: Renames, schema: str) -> str:
         for key, value in _top(document):
             if key.text == "program" and isinstance(value, Scalar) and value.text == renames.program[0]:
                 edits.append((value, renames.program[1]))
-    return _schema(_edited(text, edits), schema)
+    return _schema(renamed_expressions(_edited(text, edits), renames), schema)
 
 
 def _renamed(key: str, value: Node, renames: Renames) -> Iterator[tuple[Scalar, str]]:
@@ -134,6 +159,9 @@ def renamed_scenarios(text: str, renames: Renames, schema: str) -> str:
                     for name, given in _top(item):
                         if name.text == "program" and isinstance(given, Scalar) and given.text == old:
                             edits.append((given, new))
+                        elif name.text == "purpose" and isinstance(given, Scalar):
+                            if given.text in renames.purposes:
+                                edits.append((given, renames.purposes[given.text]))
                         elif key.text == "expect" and name.text in renames.channels:
                             edits.append((name, renames.channels[name.text]))
             elif key.text == "contact":
@@ -161,14 +189,22 @@ def _consents(contact: Node, renames: Renames) -> Iterator[tuple[Scalar, str]]:
 
 
 def _answers(events: Node, renames: Renames) -> Iterator[tuple[Scalar, str]]:
-    """The purposes and channels in events that grant or withdraw consent."""
+    """The names in events about consent, and in those by which a person adds and removes a contact."""
     from processor.language.source import Scalar, Sequence
 
+    consent = {"purpose": renames.purposes, "channel": renames.channels}
+    by_hand = {"program": dict([renames.program])}
+    named = {
+        "consent_granted": consent,
+        "consent_withdrawn": consent,
+        "contact_added": by_hand,
+        "contact_removed": by_hand,
+    }
     for item in events.items if isinstance(events, Sequence) else ():
         for event_type, properties in _top(item):
-            if event_type.text in {"consent_granted", "consent_withdrawn"}:
+            if event_type.text in named:
                 for key, value in _top(properties):
-                    table = {"purpose": renames.purposes, "channel": renames.channels}.get(key.text, {})
+                    table = named[event_type.text].get(key.text, {})
                     if isinstance(value, Scalar) and value.text in table:
                         yield value, table[value.text]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import xml.etree.ElementTree as ET
 
 import pytest
 
-from processor.cli.gallery import blueprints
+from processor.cli.gallery import blueprint, blueprints
+from processor.language import load_topology
 
 WAITING = """\
 program: welcome
@@ -219,6 +221,36 @@ def test_a_copy_is_called_what_it_is_told_and_its_scenarios_still_pass(cli, shop
     comments = [line for line in before.splitlines() if line.startswith("#")]
     assert [line for line in after.splitlines() if line.startswith("#")] == comments
     assert cli("test", shop).code == 0
+
+
+@pytest.mark.parametrize("name", [one.name for one in blueprints() if not one.name.startswith("demo/")])
+def test_a_copy_under_another_name_still_passes_its_scenarios(cli, tmp_path, name):
+    """Beside the blueprint's own policies, which are not copied."""
+    found = blueprint(name)
+    place = tmp_path / "copied"
+    shutil.copytree(found.topology, place)
+    shutil.rmtree(place / "programs")
+    assert cli("new", name, "another", "--topology", place).code == 0
+    assert cli("lint", place, "--strict").code == 0
+    tested = cli("test", place)
+    assert tested.code == 0, tested.out
+    assert "passed" in tested.out
+
+
+@pytest.mark.parametrize("name", [one.name for one in blueprints() if not one.name.startswith("demo/")])
+def test_a_copy_with_other_channels_and_purposes_is_sound(cli, shop, name):
+    made = load_topology(blueprint(name).topology).topology
+    options = [f"--channel={one}={one}-2" for one in made.channels]
+    options += [f"--purpose={one}={one}-2" for one in made.purposes]
+    done = cli("new", name, "copy", "--topology", shop, *options)
+    assert done.code == 0, done.err
+    assert cli("lint", shop).code == 0
+    program = load_topology(shop).topology.programs["copy"]
+    sends = [node for node in program.nodes if getattr(node, "channel", None)]
+    assert [node.channel for node in sends if not node.channel.endswith("-2")] == []
+    text = (shop / "programs" / "copy.yaml").read_text(encoding="utf-8")
+    text += (shop / "programs" / "copy.test.yaml").read_text(encoding="utf-8")
+    assert [one for one in (*made.channels, *made.purposes) if f'"{one}"' in text] == []
 
 
 def test_a_copy_takes_nobodys_place(cli, shop):
