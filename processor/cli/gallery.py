@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-# Names inside expressions: the functions and properties that take the name of a channel, a purpose or a program.
+# Names inside expressions: what takes the name of a channel, a purpose or a program.
 _CHANNEL_NAME = re.compile(r"""((?:\bchannel\s*=|\.channel\s*[=!]=)\s*)(["'])([a-z0-9_-]+)\2""")
 _PURPOSE_NAME = re.compile(r"""((?:\bconsent\(|\.purpose\s*[=!]=)\s*)(["'])([a-z0-9_-]+)\2""")
 _PROGRAM_NAME = re.compile(
@@ -146,29 +146,32 @@ def _renamed(key: str, value: Node, renames: Renames) -> Iterator[tuple[Scalar, 
 
 def renamed_scenarios(text: str, renames: Renames, schema: str) -> str:
     """Return a file of scenarios under the new names of what they test."""
-    from processor.language.source import Scalar, Sequence
-
     old, new = renames.program
     edits: list[tuple[Scalar, str]] = []
     for document in _documents(text):
         for key, value in _top(document):
             if key.text == "expect_ended":
                 edits += [(name, new) for name, _ in _top(value) if name.text == old]
-            elif key.text in {"expect", "held"} and isinstance(value, Sequence):
-                for item in value.items:
-                    for name, given in _top(item):
-                        if name.text == "program" and isinstance(given, Scalar) and given.text == old:
-                            edits.append((given, new))
-                        elif name.text == "purpose" and isinstance(given, Scalar):
-                            if given.text in renames.purposes:
-                                edits.append((given, renames.purposes[given.text]))
-                        elif key.text == "expect" and name.text in renames.channels:
-                            edits.append((name, renames.channels[name.text]))
+            elif key.text in {"expect", "held"}:
+                edits += _commands(value, renames, channels=key.text == "expect")
             elif key.text == "contact":
                 edits += _consents(value, renames)
             elif key.text == "events":
                 edits += _answers(value, renames)
     return _schema(_edited(text, edits), schema)
+
+
+def _commands(items: Node, renames: Renames, *, channels: bool) -> Iterator[tuple[Scalar, str]]:
+    """The names in commands that are expected, whose keys are channels, or in sends that are held."""
+    from processor.language.source import Scalar, Sequence
+
+    named = {"program": dict([renames.program]), "purpose": renames.purposes}
+    for item in items.items if isinstance(items, Sequence) else ():
+        for key, value in _top(item):
+            if channels and key.text in renames.channels:
+                yield key, renames.channels[key.text]
+            elif isinstance(value, Scalar) and value.text in named.get(key.text, {}):
+                yield value, named[key.text][value.text]
 
 
 def _consents(contact: Node, renames: Renames) -> Iterator[tuple[Scalar, str]]:

@@ -174,7 +174,7 @@ def child(
 
 
 def scenario_log(loaded: Loaded) -> list[dict[str, Any]]:
-    """Every scenario's contact and events as one log, in order of time. Each scenario has a contact of its own."""
+    """Every scenario's events as one log, in order of time, each scenario with a contact of its own."""
     found: list[tuple[int, int, dict[str, Any]]] = []
     contacts: set[str] = set()
     for scenario in load_scenarios(loaded):
