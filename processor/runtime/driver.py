@@ -1,10 +1,11 @@
 """The driver: it alone owns the order of load → advance → keep, over N logical partitions.
 
-For every record of the log: the watermark moves, the timers it passed fire (of all contacts, in order of
-their instants), schedules that are due sweep, then the record is applied; internal messages that follow are
-delivered first in, first out, before the next record. How the log was cut into chunks cannot matter, because
-nothing here knows of chunks: a shell calls :meth:`Driver.take` whenever it wants to commit, and the driver
-calls the shell's ``checkpoint`` when it holds as many rows as it should.
+For every record of the log: the watermark moves, timers it passed act (in order of their instants, a few
+before each record: see docs/adr/0008), schedules that are due sweep, all that is due for the record's contact
+acts, then the record is applied; internal messages that follow are delivered first in, first out, before
+the next record. How the log was cut into chunks cannot matter, because nothing here knows of chunks: a shell
+calls :meth:`Driver.take` whenever it wants to commit, and the driver calls the shell's ``checkpoint`` when it
+holds as many rows as it should.
 """
 
 from __future__ import annotations
