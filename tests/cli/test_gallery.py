@@ -52,7 +52,7 @@ def test_a_blueprint_shows_each_way_out_of_its_programs(name):
         text = (PLACE / name / "programs" / f"{program}.yaml").read_text(encoding="utf-8")
         ways = set(re.findall(r"(?:reason|exit): ([a-z][a-z-]*)", text))
         ways |= {"goal"} if "\ngoal:" in text else set()
-        ways |= {"exited"} if "\n  - consent_withdrawn" in text else set()
+        ways |= {"consent_withdrawn"} if "\n  - consent_withdrawn" in text else set()
         assert {way for way in ways if (program, way) not in shown} == set()
 
 
