@@ -192,7 +192,7 @@ def the_database_is_kept_after_a_failed_write(patch: Patch) -> None:
 def closed_without_a_stamp(patch: Patch) -> None:
     """A database is closed without saying that it is current."""
 
-    def close(self: Any, partition: int) -> None:
+    def close(self: Any, partition: int, **_: Any) -> None:
         store = self._open.pop(partition, None)
         if store is not None:
             store.close()
