@@ -19,7 +19,7 @@ from processor.cli.gallery import Renames, renamed_expressions
 __all__ = ["declare"]
 
 _SECTIONS = ("events", "profile", "purposes", "channels", "teams", "lists", "scores", "segments")
-_DEFAULT_PURPOSES = {"marketing"}
+_DEFAULT_PURPOSES = {"marketing": {"consent": "required"}}  # what a topology without the section has
 
 
 def declare(
@@ -37,9 +37,11 @@ def declare(
         given = wanted.get(section)
         if not given:
             continue
-        if section == "purposes" and not _has(target, "purposes") and set(given) <= _DEFAULT_PURPOSES:
-            continue
         given = _renamed(section, given, channels, purposes)
+        if section == "purposes" and not _has(target, "purposes"):
+            if set(given) <= set(_DEFAULT_PURPOSES):
+                continue
+            given = {**_DEFAULT_PURPOSES, **given}  # with a section of its own the target would lose them
         path, document, place = _open(target, section)
         news = _add(section, place, given)
         if news:

@@ -33,6 +33,8 @@ _PURPOSE_NAME = re.compile(r"""((?:\bconsent\(|\.purpose\s*[=!]=)\s*)(["'])([a-z
 _PROGRAM_NAME = re.compile(
     r"""((?:\b(?:in_program|was_in_program|entries)\(|\.program\s*[=!]=)\s*)(["'])([a-z0-9_-]+)\2"""
 )
+# An id that the language made: "send-email-cart-reminder" of {send: email, template: cart-reminder}.
+_STEP_NAME = re.compile(r"(send|series|alert|webhook)-(.+)")
 
 
 class Blueprint(msgspec.Struct, frozen=True):
@@ -172,6 +174,20 @@ def _commands(items: Node, renames: Renames, *, channels: bool) -> Iterator[tupl
                 yield key, renames.channels[key.text]
             elif isinstance(value, Scalar) and value.text in named.get(key.text, {}):
                 yield value, named[key.text][value.text]
+            elif isinstance(value, Scalar) and key.text == "step":
+                step = _renamed_step(value.text, renames.channels)
+                if step != value.text:
+                    yield value, step
+
+
+def _renamed_step(step: str, channels: Mapping[str, str]) -> str:
+    made = _STEP_NAME.fullmatch(step)
+    if made is None:
+        return step
+    for old, new in channels.items():
+        if made[2] == old or made[2].startswith(f"{old}-"):
+            return f"{made[1]}-{new}{made[2].removeprefix(old)}"
+    return step
 
 
 def _consents(contact: Node, renames: Renames) -> Iterator[tuple[Scalar, str]]:

@@ -25,7 +25,9 @@ PLACE = folder() / "blueprints"
 INDEX = PLACE / "README.md"
 NAMES = sorted(path.parent.name for path in PLACE.glob("*/topology.yaml"))
 _LISTED = re.compile(r"^\| \[([a-z0-9-]+)\]\(\1/README\.md\) \|", re.MULTILINE)
+_SIZE = re.compile(r'<svg [^>]*viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
 _COLUMNS = 3
+_CELL_WIDTH, _CELL_HEIGHT = 280, 360  # pixels
 
 
 def made(name: str) -> dict[Path, str]:
@@ -41,13 +43,22 @@ def index(text: str) -> str:
     """The index with its drawings: one a blueprint, in the order of its table."""
     cells = [
         f'<td align="center" valign="top"><a href="{name}/README.md">'
-        f'<img src="{name}/{name}.svg" alt="The program {name}, drawn" height="360"><br>{name}</a></td>'
+        f'<img src="{name}/{name}.svg" alt="The program {name}, drawn" width="{_width(name)}">'
+        f"<br>{name}</a></td>"
         for name in _LISTED.findall(text)
     ]
     lines = ["<table>"]
     for start in range(0, len(cells), _COLUMNS):
         lines += ["<tr>", *cells[start : start + _COLUMNS], "</tr>"]
     return replaced(text, "drawings", "\n".join([*lines, "</table>"]))
+
+
+def _width(name: str) -> int:
+    """How wide a drawing is shown, in pixels, so that it fits into its cell."""
+    size = _SIZE.search((PLACE / name / f"{name}.svg").read_text(encoding="utf-8"))
+    assert size is not None, name
+    width, height = float(size[1]), float(size[2])
+    return round(width * min(_CELL_WIDTH / width, _CELL_HEIGHT / height))
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import xml.etree.ElementTree as ET
 
@@ -238,19 +239,43 @@ def test_a_copy_under_another_name_still_passes_its_scenarios(cli, tmp_path, nam
 
 
 @pytest.mark.parametrize("name", [one.name for one in blueprints() if not one.name.startswith("demo/")])
-def test_a_copy_with_other_channels_and_purposes_is_sound(cli, shop, name):
-    made = load_topology(blueprint(name).topology).topology
+def test_a_copy_with_other_channels_and_purposes_still_passes_its_scenarios(cli, tmp_path, name):
+    found = blueprint(name)
+    made = load_topology(found.topology).topology
+    place = tmp_path / "copied"
+    place.mkdir()
+    path = place / "topology.yaml"
+    head, _, rest = (found.topology / "topology.yaml").read_text(encoding="utf-8").partition("\nevents:")
+    path.write_text(head + "\n", encoding="utf-8")
     options = [f"--channel={one}={one}-2" for one in made.channels]
     options += [f"--purpose={one}={one}-2" for one in made.purposes]
-    done = cli("new", name, "copy", "--topology", shop, *options)
+    done = cli("new", name, "copy", "--topology", place, *options)
     assert done.code == 0, done.err
-    assert cli("lint", shop).code == 0
-    nodes = load_topology(shop).topology.programs["copy"].nodes.values()
+    # Policies are not copied. Here they are, with the new names.
+    _, begins, policies = rest.partition("\npolicies:")
+    named = re.compile(r"(?<=(?:channels|purposes): \[)[^\]]+(?=\])")
+    policies = named.sub(lambda match: re.sub(r"[a-z-]+", r"\g<0>-2", match[0]), policies)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(begins + policies)
+    tested = cli("test", place)
+    assert tested.code == 0, tested.out
+    nodes = load_topology(place).topology.programs["copy"].nodes.values()
     channels = {one for one in (getattr(node, "channel", "") for node in nodes) if one}
     assert [one for one in channels if not one.endswith("-2")] == []
-    text = (shop / "programs" / "copy.yaml").read_text(encoding="utf-8")
-    text += (shop / "programs" / "copy.test.yaml").read_text(encoding="utf-8")
-    assert [one for one in (*made.channels, *made.purposes) if f'"{one}"' in text] == []
+    copied = (place / "programs" / "copy.yaml").read_text(encoding="utf-8")
+    assert [one for one in (*made.channels, *made.purposes) if f'"{one}"' in copied] == []
+
+
+def test_a_purpose_that_is_added_takes_none_away(cli, shop):
+    """A topology without purposes has one, marketing, which its programs use."""
+    path = shop / "topology.yaml"
+    text = path.read_text(encoding="utf-8")
+    without = text.replace("purposes:\n  marketing: {consent: required}\n", "")
+    assert without != text
+    path.write_text(without, encoding="utf-8")
+    assert cli("lint", shop).code == 0
+    assert cli("new", "sales-follow-up", "--topology", shop).code == 0
+    assert set(load_topology(shop).topology.purposes) == {"marketing", "sales"}
 
 
 def test_a_copy_takes_nobodys_place(cli, shop):
