@@ -105,7 +105,10 @@ def test_scaled_from_one_to_three_and_back_over_a_backlog_of_months(live: Live, 
     workers = [live.worker("w0", tmp_path / "s0")]
     time.sleep(4)
     workers += [live.worker(f"w{number}", tmp_path / f"s{number}", "--leave") for number in (1, 2)]
-    time.sleep(6)
+    deadline = time.monotonic() + 60
+    while not all(worker.page("/healthz") for worker in workers) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    time.sleep(4)
     assert [worker.stop() for worker in workers[1:]] == [0, 0]
     live.await_end(workers[0], after_ms=until_ms, timeout_s=150)
     assert workers[0].stop() == 0

@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any, Final
 
 import msgspec
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
 
 from processor.core.model import Topology
@@ -197,9 +198,9 @@ def create(
     new = [
         NewTopic(spec.name, spec.partitions, copies, config=_with_safety(spec, copies)) for spec in missing
     ]
-    if new:
-        _wait(client.create_topics(new, request_timeout=settings.timeout_s), settings, trouble)
-    changed = [spec.name for spec in missing]
+    asked = client.create_topics(new, request_timeout=settings.timeout_s) if new else {}
+    asked = {name: future for name, future in asked.items() if not _was_there(future, settings)}
+    changed = [str(name) for name in _wait(asked, settings, trouble)]
     if mend:
         changed += _mend(client, trouble, settings, wanted, found)
     end = time.monotonic() + settings.timeout_s
@@ -256,6 +257,15 @@ def _look(
         copies = min(len(partition.replicas) for partition in partitions)
         made[name] = Found(len(partitions), copies, configs[name])
     return made, len(seen.brokers)
+
+
+def _was_there(future: Any, settings: KafkaSettings) -> bool:
+    """Whether a topic was made a moment before we asked, when our broker had not heard of it yet."""
+    try:
+        future.result(settings.timeout_s * 2)
+    except KafkaException as error:
+        return bool(error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS)
+    return False
 
 
 def _wait(futures: Mapping[Any, Any], settings: KafkaSettings, trouble: Trouble) -> dict[Any, Any]:
