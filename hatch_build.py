@@ -152,7 +152,7 @@ def main() -> int:
         remove()
         print(
             "core: no C compiler was found, so the core stays plain Python, which decides the same at about "
-            "half the speed. On Debian and Ubuntu: apt install gcc python3-dev, then make native",
+            "a sixth of the speed. On Debian and Ubuntu: apt install gcc python3-dev, then make native",
             file=sys.stderr,
         )
         return int(options.require)

@@ -216,15 +216,19 @@ class _Nine:
             if now_s > max(self.last_fired_s, BEFORE_S) + AFTER_S or now_s > _TIMEOUT_S:
                 return
             upto = min(int(now_s * self._rate), self._done + CHUNK)
-            if upto == self._done:
+            idle = upto == self._done
+            if idle:
                 works = self._engine.idle(self._at_ms(now_s) - GRACE_MS)
             else:
                 works = self._engine.records([self._record(number) for number in range(self._done, upto)])
             for work in works:
                 work.write(0)
                 fired = self._engine.tally.commands.get(("email", "webinar"), 0)  # one for each that woke up
+                passed_s = time.perf_counter() - began
                 if fired > self.fired:
-                    self.fired, self.last_fired_s = fired, time.perf_counter() - began
+                    self.fired, self.last_fired_s = fired, passed_s
+                if idle and int(passed_s * self._rate) > self._done:
+                    break  # as a lane does: records have come
             ended_s = time.perf_counter() - began
             self.delays_s += [ended_s - number / self._rate for number in range(self._done, upto)]
             self._done = upto
