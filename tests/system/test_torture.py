@@ -18,7 +18,7 @@ from tests.system.faults import FAULTS, ShortIds
 from tests.system.rounds import Log, Rounds
 from tests.system.torture import COUNTS, strike
 
-EVENTS, SEED = 4_000, 5
+EVENTS, SEED = 8_000, 5
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def short_ids(tmp_path: Path, kafka: Any) -> Any:
 def assert_right(found: dict[str, Any]) -> None:
     assert {key: found[key] for key in COUNTS} == dict.fromkeys(COUNTS, 0), found
     assert found["records"] == EVENTS
-    assert found["commands"] > 500
+    assert found["commands"] > 1_000
 
 
 def test_a_full_disk(kafka: Any, log: Log, tmp_path: Path) -> None:
