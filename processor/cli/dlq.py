@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from processor.cli.errors import NO, CommandError
-from processor.cli.kafka import Broker, CaFile, Registry, Security, User, connection, kafka_explained
+from processor.cli.kafka import Broker, CaFile, Registry, Security, User, connected, kafka_explained
 from processor.cli.options import Output, OutputOption, TopologyOption
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def list_(
     from processor.core.time import format_time
     from processor.runtime.kafka.deadletters import groups
 
-    made, settings = _connected(topology, broker, registry, security, user, ca_file)
+    made, settings = connected(topology, broker, registry, security, user, ca_file)
     with kafka_explained():
         found = groups(_letters(settings, made, reason))
     if output is Output.JSON:
@@ -117,7 +117,7 @@ def show(
     """Show one dead letter with the record as it came."""
     from processor.cli.output import console, json_out, table
 
-    made, settings = _connected(topology, broker, registry, security, user, ca_file)
+    made, settings = connected(topology, broker, registry, security, user, ca_file)
     with kafka_explained():
         found = _told(_one(settings, made, place))
     if output is Output.JSON:
@@ -160,7 +160,7 @@ def replay(
 
     if (bool(places), bool(reason), every).count(True) != 1:
         raise CommandError("which dead letters?", "give their places, or --reason CODE, or --all")
-    made, settings = _connected(topology, broker, registry, security, user, ca_file)
+    made, settings = connected(topology, broker, registry, security, user, ca_file)
     with kafka_explained():
         if places:
             chosen = iter([_one(settings, made, place) for place in places])
@@ -175,19 +175,6 @@ def replay(
         console().print(table("Dead letters", ["", "count"], rows, right=(1,)))
     if set(done.kept) - {BEFORE}:
         raise typer.Exit(NO)
-
-
-def _connected(
-    folder: Path,
-    broker: str | None,
-    registry: str | None,
-    security: str | None,
-    user: str | None,
-    ca_file: str | None,
-) -> tuple[Topology, KafkaSettings]:
-    from processor.cli.options import load
-
-    return load(folder).topology, connection(broker, registry, security, user, ca_file)
 
 
 def _letters(settings: KafkaSettings, topology: Topology, reason: str) -> Iterator[Letter]:

@@ -12,6 +12,9 @@ import typer
 from processor.cli.errors import DOWN, NO, USAGE, CommandError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from processor.core.model import Topology
     from processor.runtime.kafka.settings import KafkaSettings
 
 __all__ = [
@@ -21,6 +24,7 @@ __all__ = [
     "Security",
     "User",
     "WireFormat",
+    "connected",
     "connection",
     "kafka_explained",
 ]
@@ -98,6 +102,20 @@ def connection(
         return settings_from(given)
     except SettingsError as error:
         raise CommandError(str(error), "docs/guide/topics.md has every setting", USAGE) from None
+
+
+def connected(
+    folder: Path,
+    broker: str | None,
+    registry: str | None,
+    security: str | None,
+    user: str | None,
+    ca_file: str | None,
+) -> tuple[Topology, KafkaSettings]:
+    """Load a topology, and return it with the settings of the connection. Raises CommandError."""
+    from processor.cli.options import load
+
+    return load(folder).topology, connection(broker, registry, security, user, ca_file)
 
 
 @contextmanager

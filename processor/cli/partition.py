@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from processor.cli.errors import NO, USAGE, CommandError
-from processor.cli.kafka import Broker, CaFile, Registry, Security, User, connection, kafka_explained
+from processor.cli.kafka import Broker, CaFile, Registry, Security, User, connected, kafka_explained
 from processor.cli.options import Output, OutputOption, TopologyOption
 
 if TYPE_CHECKING:
     from processor.core.model import Topology
     from processor.runtime.faust.resuming import Command
-    from processor.runtime.kafka.settings import KafkaSettings
 
 LIST_EXAMPLES = (
     "trayecto partition list --topology shop --broker 127.0.0.1:9092",
@@ -62,7 +61,7 @@ def list_(
     from processor.cli.output import console, json_out, table
     from processor.runtime.faust.resuming import places
 
-    made, settings = _connected(topology, broker, registry, security, user, ca_file)
+    made, settings = connected(topology, broker, registry, security, user, ca_file)
     with kafka_explained():
         found = [
             (number, place)
@@ -142,7 +141,7 @@ def resume(
     from processor.runtime.faust.resuming import NotLostError
     from processor.runtime.faust.resuming import resume as carry_out
 
-    made, settings = _connected(topology, broker, registry, security, user, ca_file)
+    made, settings = connected(topology, broker, registry, security, user, ca_file)
     command = _command(made, partition, where, by or _logged_in(), because.strip(), topic)
     with kafka_explained():
         try:
@@ -186,16 +185,3 @@ def _logged_in() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container without a user database
         return "unknown"
-
-
-def _connected(
-    folder: Path,
-    broker: str | None,
-    registry: str | None,
-    security: str | None,
-    user: str | None,
-    ca_file: str | None,
-) -> tuple[Topology, KafkaSettings]:
-    from processor.cli.options import load
-
-    return load(folder).topology, connection(broker, registry, security, user, ca_file)

@@ -10,7 +10,6 @@ do, and no Avro type takes that without a schema of its own.
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -37,19 +36,23 @@ RAW_BYTES_MAX: Final = 1 << 20  # of a refused record that a dead letter keeps; 
 _encode = msgspec.json.Encoder().encode
 
 
-@lru_cache(maxsize=1 << 13)
-def _second_text(second: int) -> str:
-    return format_time(second * 1000)[:-1]
+_MILLIS: Final[list[bytes]] = [b"Z", *(b".%03dZ" % milli for milli in range(1, 1000))]
+_SECONDS_MAX: Final = 1 << 13
+_SECONDS: Final[dict[int, bytes]] = {}
 
 
-@lru_cache(maxsize=1 << 10)
+def _second(second: int) -> bytes:
+    """As `format_time`, without its end, and remembered: outputs of a chunk share their seconds."""
+    found = _SECONDS.get(second)
+    if found is None:
+        if len(_SECONDS) >= _SECONDS_MAX:
+            _SECONDS.clear()
+        found = _SECONDS[second] = format_time(second * 1000)[:-1].encode()
+    return found
+
+
 def _time_text(ms: int) -> str:
-    """As `format_time`, remembering: outputs of an event share an instant, those of a chunk their seconds."""
-    return _second_text(ms // 1000) + _MILLIS[ms % 1000]
-
-
-_MILLIS: Final[list[str]] = ["Z", *(f".{milli:03d}Z" for milli in range(1, 1000))]
-_MILLIS_RAW: Final[list[bytes]] = [text.encode() for text in _MILLIS]
+    return (_second(ms // 1000) + _MILLIS[ms % 1000]).decode()
 
 
 def command_line(command: Command) -> bytes:
@@ -90,7 +93,8 @@ def decision_line(decision: Decision) -> bytes:
     to.write(b',"contact_id":')
     to.write(_encode(d.contact_id))
     to.write(b',"decided_at":"')
-    _put_time(to, d.at_ms)
+    to.write(_second(d.at_ms // 1000))
+    to.write(_MILLIS[d.at_ms % 1000])
     to.write(b'","program":')
     to.write(_word(d.program) if d.program else _NULL)
     to.write(b',"version":')
@@ -122,22 +126,6 @@ def _word(text: str) -> bytes:
         if len(_WORDS) < _WORDS_MAX:
             _WORDS[text] = found
     return found
-
-
-_SECONDS_MAX: Final = 1 << 13
-_SECONDS: Final[dict[int, bytes]] = {}
-
-
-def _put_time(to: BytesWriter, ms: int) -> None:
-    """As `format_time`: outputs of an event share an instant, those of a chunk their seconds."""
-    second = ms // 1000
-    found = _SECONDS.get(second)
-    if found is None:
-        if len(_SECONDS) >= _SECONDS_MAX:
-            _SECONDS.clear()
-        found = _SECONDS[second] = format_time(second * 1000)[:-1].encode()
-    to.write(found)
-    to.write(_MILLIS_RAW[ms - second * 1000])
 
 
 def dead_letter_line(letter: DeadLetter) -> bytes:

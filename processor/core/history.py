@@ -281,5 +281,5 @@ def count(series: Series | None, now_ms: int, within_ms: int) -> int:
     """How many occurrences lie in ``(now - within, now]``."""
     if series is None:
         return 0
-    times = series.times
-    return first_after(times, now_ms) - first_after(times, now_ms - within_ms)
+    begin, end = window(series, now_ms, within_ms)
+    return end - begin

@@ -119,8 +119,8 @@ def apply_rules(turn: Turn, rules: tuple[ScoreRule, ...], age_ms: int) -> None:
         score = turn.row.scores.get(rule.model)
         if score is None:
             score = _new_score(turn, model)
-        turn.row.scores.change(score)
         if rule.cap_ms:
+            turn.row.scores.change(score)  # what is used of the cap is kept, though no points may be left
             points = _capped(score, rule, points, turn.now_ms)
             if not points:
                 continue

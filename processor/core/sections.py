@@ -14,7 +14,6 @@ from mypy_extensions import i64, mypyc_attr, u8
 
 from processor.core.packing import (
     Reader,
-    name_of,
     put_blob,
     put_count,
     put_name,
@@ -333,4 +332,4 @@ def write_names(to: BytesWriter, names: list[str]) -> None:
     """Write names."""
     put_count(to, len(names))
     for name in names:
-        to.write(name_of(name).packed)
+        put_name(to, name)

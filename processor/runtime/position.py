@@ -31,7 +31,7 @@ __all__ = [
     "mark_of",
 ]
 
-POSITION_FORMAT: Final = 2
+POSITION_FORMAT: Final = 3
 STDIN: Final = "-"
 _MARK_BYTES: Final = 64 * 1024
 _ANEW: Final = "or give a new state and output folder to begin from the first event"
@@ -72,7 +72,6 @@ class Position(msgspec.Struct, array_like=True):
         watermark_ms: the latest watermark.
         started_ms: wall clock at the first start.
         wall_ms: the wall clock that decides what lies in the future.
-        moving: the watermark was being moved; timers due by it may be left, and fire before all else.
         finished: the sources were read to their end, and what was due by then has fired.
         tallies: what was counted.
         run: what the state and its output folder know each other by; "" where there is no folder.
@@ -91,7 +90,6 @@ class Position(msgspec.Struct, array_like=True):
     watermark_ms: int
     started_ms: int
     wall_ms: int
-    moving: bool
     finished: bool
     tallies: Tallies
     run: str
@@ -101,13 +99,13 @@ class Position(msgspec.Struct, array_like=True):
         """The position before the first record."""
         return cls(
             POSITION_FORMAT, topology, partitions, output, [], 0, 0, 0, 0, {}, 0, wall_ms, wall_ms,
-            moving=False, finished=False, tallies=Tallies(), run=run,
+            finished=False, tallies=Tallies(), run=run,
         )  # fmt: skip
 
     @property
     def untouched(self) -> bool:
         """Whether nothing was taken, written or let pass yet: what such a state says may be said anew."""
-        return not (self.total or self.lengths or self.watermark_ms or self.moving)
+        return not (self.total or self.lengths or self.watermark_ms)
 
     def encode(self) -> bytes:
         """The position as bytes."""

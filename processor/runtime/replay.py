@@ -212,7 +212,7 @@ class Replay:
             if items:
                 position.finished = False
                 self._process(chunk.records, items, contacts)
-                self._commit(moving=False)
+                self._commit()
                 self._tell(min(self._read_bytes + source.read_bytes, self._total_bytes - 1))
             if time_is_up:
                 return True
@@ -307,11 +307,11 @@ class Replay:
     def _checkpoint(self) -> None:
         """The driver asks in the middle: the record at hand was not taken yet, its watermark was."""
         self._checkpointed = True
-        self._commit(moving=True)
+        self._commit()
         if self._stopped():
             raise StopRequestedError
 
-    def _commit(self, *, moving: bool) -> None:
+    def _commit(self) -> None:
         position = self.position
         taken = self._driver.take()
         self._hook("taken")
@@ -322,7 +322,6 @@ class Replay:
         self._advance()
         position.tallies.add(taken.commands, taken.decisions)
         position.watermark_ms = self._driver.watermark_ms
-        position.moving = moving
         self._store.commit(taken.changes, position.encode())
         self._hook("committed")
         self._driver.committed()
@@ -374,7 +373,7 @@ class Replay:
         if target_ms:
             self._driver.move(target_ms)
         position.finished = True
-        self._commit(moving=False)
+        self._commit()
         return "finished"
 
 

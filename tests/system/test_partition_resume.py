@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from loadtests.live import Live, Process
 from processor.cli.app import app
-from tests.system.test_worker import TEN, write_log
+from tests.system.rounds import TEN, write_log
 
 PARTITIONS = 2
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from loadtests.live import Live
 from processor.cli.app import app
 from processor.codec.murmur2 import partition_of
-from tests.system.test_worker import TEN
+from tests.system.rounds import TEN
 
 
 def test_each_contact_gets_an_event_in_its_partition(tmp_path: Path, kafka: Any, fresh_name: Any):

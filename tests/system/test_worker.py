@@ -9,53 +9,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from loadtests.live import Live
-from loadtests.workload import events
 from processor.core.time import format_time
-from processor.language import load_topology
-from processor.runtime.embedded import RunOptions, run
-
-ROOT = Path(__file__).resolve().parents[2]
-TEN = ROOT / "loadtests" / "topologies" / "ten"
-
-
-def write_log(path: Path, count: int, contacts: int, seed: int = 7) -> Path:
-    """Events of the ten programs; their append times are their own times, as the topic will have them."""
-    with path.open("wb") as file:
-        for event in events(count, contacts, seed=seed):
-            file.write(msgspec.json.encode(event | {"appended_at": event["occurred_at"]}) + b"\n")
-    return path
-
-
-def embedded(base: Path, log: Path, until_ms: int, partitions: int) -> dict[str, list[bytes]]:
-    """The lines of commands and decisions of a run over the file."""
-    out = base / "embedded-out"
-    run(
-        RunOptions(
-            topology=load_topology(TEN).topology,
-            sources=(str(log),),
-            state=base / "embedded-state",
-            out=out,
-            until_ms=until_ms,
-            partitions=partitions,
-            signals=False,
-            sync=False,
-        )
-    )
-    return {path.stem: path.read_bytes().splitlines() for path in out.glob("*.jsonl")}
-
-
-def by_contact(lines: list[bytes], until: str) -> dict[str, list[Any]]:
-    """What was decided of each contact until an instant, in order."""
-    found: dict[str, list[Any]] = {}
-    for line in lines:
-        item = json.loads(line)
-        if item["decided_at"] < until:
-            found.setdefault(item["contact_id"], []).append(item)
-    return found
+from tests.system.rounds import TEN, by_contact, embedded, write_log
 
 
 def check_equal(live: Live, expected: dict[str, list[bytes]], until_ms: int) -> int:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from loadtests.live import Live
+from tests.system.rounds import TEN, embedded, write_log
 from tests.system.test_partition_resume import await_ready
-from tests.system.test_worker import TEN, check_equal, embedded, write_log
+from tests.system.test_worker import check_equal
 
 
 def test_a_broker_that_is_away_is_told_of_and_waited_for(tmp_path: Path, own_kafka: Any, fresh_name: Any):

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from loadtests.live import Live
-from tests.system.test_worker import TEN, check_equal, embedded, write_log
+from tests.system.rounds import TEN, embedded, write_log
+from tests.system.test_worker import check_equal
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,7 +9,7 @@ from mypy_extensions import i64
 
 from processor.core.expressions.moments import look_again, next_step
 from processor.core.expressions.values import bounded
-from processor.core.history import values_of
+from processor.core.history import values_of, window
 from processor.core.packing import first_after
 from processor.core.time import DAY_MS
 from processor.core.turn import Turn
@@ -76,8 +76,7 @@ def _values(turn: Turn, key: str, within_ms: int) -> list[float]:
     if series is None:
         return []
     times = series.times
-    begin = first_after(times, turn.now_ms - within_ms)
-    end = first_after(times, turn.now_ms)
+    begin, end = window(series, turn.now_ms, within_ms)
     if begin < end:
         look_again(turn, read_i64_le(times, begin * _BYTES) + within_ms)
     if end < len(times) // _BYTES:
@@ -140,8 +139,7 @@ def happened_within(turn: Turn, key: str, within_ms: int) -> bool:
     if series is None:
         return False
     times = series.times
-    begin = first_after(times, turn.now_ms - within_ms)
-    end = first_after(times, turn.now_ms)
+    begin, end = window(series, turn.now_ms, within_ms)
     if end < len(times) // _BYTES:
         look_again(turn, read_i64_le(times, end * _BYTES))
     if begin == end:
