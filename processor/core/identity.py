@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from processor.core.events import Event, Message
 from processor.core.history import merge
 from processor.core.lifecycle import ENDED, PENDING
-from processor.core.limits import ENROLLMENTS_MAX
+from processor.core.limits import ENROLLMENTS_MAX, MERGED_MAX
 from processor.core.named import CapUse, Past
 from processor.core.outputs import Decision
 from processor.core.rows import Row
@@ -96,6 +96,7 @@ def arrive(turn: Turn, message: Message) -> None:
     known = {(timer.kind, timer.name) for timer in row.timers}
     row.change_timers().extend([timer for timer in other.timers if (timer.kind, timer.name) not in known])
     row.armed = sum(timer.kind == "idle" for timer in row.timers)
+    _note_ids(turn, [*other.origin.merged, message.body["from"]])
     turn.redated.extend(turn.topology.dates_by_attribute)
     turn.stale.extend(turn.topology.segments)
     turn.retimed = True
@@ -107,6 +108,17 @@ def arrive(turn: Turn, message: Message) -> None:
     )
 
 
+def _note_ids(turn: Turn, names: list[str]) -> None:
+    """Remember which ids became this contact: they are erased with it."""
+    origin = turn.row.change_origin()
+    kept = [name for name in origin.merged if name not in names]
+    kept.extend([name for name in names if name != turn.contact_id])
+    if len(kept) > MERGED_MAX:
+        kept = kept[len(kept) - MERGED_MAX :]
+        turn.out.append(Decision("limit", turn.contact_id, turn.now_ms, "", 0, "", "", "ids_full"))
+    origin.merged = kept
+
+
 def _merge_profile(row: Row, other: Row) -> None:
     attributes = row.change_attributes()
     for name, value in other.attributes.items():
@@ -114,7 +126,7 @@ def _merge_profile(row: Row, other: Row) -> None:
     for key, answer in other.consents.all().items():
         own = row.consents.get(key)
         if own is None or (answer.at_ms, not answer.granted) > (own.at_ms, not own.granted):
-            row.consents.answer(key, answer.at_ms, granted=answer.granted)
+            row.consents.answer(key, answer.state, answer.at_ms, answer.wording, answer.by)
     lists = row.change_lists()
     for name, since in other.lists.items():
         lists[name] = min(since, lists.get(name, since))

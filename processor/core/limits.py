@@ -9,6 +9,7 @@ __all__ = [
     "CONSENTS_MAX",
     "ENROLLMENTS_MAX",
     "LISTS_MAX",
+    "MERGED_MAX",
     "PAST_KEYS_MAX",
     "RECENT_MAX",
     "SENT_MAX",
@@ -20,6 +21,7 @@ SERIES_TIMES_MAX: Final = 256  # the oldest occurrence falls out of windows; the
 ATTRIBUTES_MAX: Final = 200  # further attributes are not kept, recorded ("profile_full")
 CONSENTS_MAX: Final = 64  # further purposes are not kept, recorded ("consents_full")
 LISTS_MAX: Final = 64  # further lists are not joined, recorded ("lists_full")
+MERGED_MAX: Final = 64  # ids that became this contact; the oldest is forgotten, recorded ("ids_full")
 PAST_KEYS_MAX: Final = 64  # the key of a program that was used longest ago is forgotten, and may enter again
 SENT_MAX: Final = 128  # the oldest send falls out of the caps
 RECENT_MAX: Final = 8  # event ids remembered for de-duplication, 8 bytes each

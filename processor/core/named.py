@@ -13,13 +13,17 @@ from mypy_extensions import mypyc_attr, u8
 
 from processor.core.drawers import Drawer, Item
 from processor.core.limits import PAST_KEYS_MAX
-from processor.core.packing import Reader, put_blob, put_count, put_name, put_number, put_time
+from processor.core.packing import Reader, put_blob, put_count, put_name, put_number, put_text, put_time
 
 __all__ = [
-    "CapUse", "Consent", "Consents", "History", "Past", "Pasts", "Score", "Scores", "Series",
+    "GRANTED", "PENDING", "WITHDRAWN", "CapUse", "Consent", "Consents", "History", "Past", "Pasts", "Score",
+    "Scores", "Series",
 ]  # fmt: skip
 
 _TIME_BYTES: Final = 8
+WITHDRAWN: Final = 0  # states of a consent, as stored
+GRANTED: Final = 1
+PENDING: Final = 2
 
 
 @mypyc_attr(acyclic=True)
@@ -207,17 +211,30 @@ class Pasts(Drawer):
 
 @mypyc_attr(acyclic=True)
 class Consent(Item):
-    """The latest answer for a purpose, or for a purpose on a channel."""
+    """The latest answer for a purpose, or for a purpose on a channel.
 
-    def __init__(self, at_ms: int, *, granted: bool) -> None:
+    ``state`` is WITHDRAWN, GRANTED or PENDING (granted, and not yet confirmed); ``wording`` names the text
+    that was agreed to and ``by`` says who took the answer down, both as the event said it, "" for nothing.
+    """
+
+    def __init__(self, state: int, at_ms: int, text: str, by: str) -> None:
         super().__init__()
-        self.granted = granted
+        self.state = state
         self.at_ms = at_ms
+        self.wording = text
+        self.by = by
+
+    @property
+    def granted(self) -> bool:
+        """Whether the contact agrees, and has confirmed it where that is asked for."""
+        return self.state == GRANTED
 
     def write(self, to: BytesWriter) -> None:
         """See :class:`Item`."""
-        to.append(u8(1) if self.granted else u8(0))
+        to.append(u8(self.state))
         put_time(to, self.at_ms)
+        put_text(to, self.wording)
+        put_text(to, self.by)
 
 
 class Consents(Drawer):
@@ -225,22 +242,23 @@ class Consents(Drawer):
 
     def load(self, at: Reader) -> Item:
         """See :class:`Drawer`."""
-        granted = at.byte() == 1
-        return Consent(at.time(), granted=granted)
+        return Consent(at.byte(), at.time(), at.text(), at.text())
 
     def get(self, key: str) -> Consent | None:
         """The answer for a key."""
         return cast("Consent | None", self.item(key))
 
-    def answer(self, key: str, at_ms: int, *, granted: bool) -> None:
+    def answer(self, key: str, state: int, at_ms: int, text: str = "", by: str = "") -> None:
         """Set the answer for a key."""
         known = self.get(key)
         if known is None:
-            self.put(key, Consent(at_ms, granted=granted))
+            self.put(key, Consent(state, at_ms, text, by))
         else:
             self.change(known)
-            known.granted = granted
+            known.state = state
             known.at_ms = at_ms
+            known.wording = text
+            known.by = by
 
     def all(self) -> dict[str, Consent]:
         """Every answer."""

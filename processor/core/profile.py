@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from processor.core.limits import ATTRIBUTES_MAX, CONSENTS_MAX, LISTS_MAX
+from processor.core.named import GRANTED, WITHDRAWN
 from processor.core.outputs import Decision
 from processor.core.timers import release
 
@@ -78,7 +79,7 @@ def _consent_granted(turn: Turn, props: dict[str, Any]) -> None:
     if key not in consents and len(consents.names()) >= CONSENTS_MAX:
         _limit(turn, "consents_full", key)
         return
-    consents.answer(key, turn.now_ms, granted=True)
+    consents.answer(key, GRANTED, turn.now_ms)
     turn.stale.extend(turn.topology.segments_by_consent)
 
 
@@ -96,7 +97,7 @@ def _consent_withdrawn(turn: Turn, props: dict[str, Any]) -> None:
             keys.append(purpose)
     for key in keys:
         if key in consents or len(consents.names()) < CONSENTS_MAX:
-            consents.answer(key, turn.now_ms, granted=False)
+            consents.answer(key, WITHDRAWN, turn.now_ms)
         else:
             _limit(turn, "consents_full", key)
     turn.stale.extend(turn.topology.segments_by_consent)

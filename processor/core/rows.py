@@ -1,6 +1,6 @@
 """One row per contact: everything the machine remembers, in sections that are read only when touched.
 
-A row is stored as a head of small fields, then ten sections, each behind its length (3 bytes). An event
+A row is stored as a head of small fields, then eleven sections, each behind its length (3 bytes). An event
 that concerns nobody's enrollment does not pay for reading enrollments, and what nobody changed goes back to
 the store as the bytes it came as. Every collection has a limit, in :mod:`processor.core.limits`.
 """
@@ -14,6 +14,7 @@ from librt.strings import BytesWriter, read_i64_le
 from mypy_extensions import i64, mypyc_attr
 
 from processor.core.named import Consents, History, Pasts, Scores
+from processor.core.origins import Origin
 from processor.core.packing import (
     Reader,
     begin_section,
@@ -39,7 +40,7 @@ from processor.core.sends import Sends
 
 __all__ = ["ROW_VERSION", "Row", "RowVersionError", "due_ms_of"]
 
-ROW_VERSION: Final = 4
+ROW_VERSION: Final = 5
 
 _DUE_AT: Final = 17  # where the earliest timer stands: behind the version, the clock, the latest activity
 _LENGTH: Final = 3
@@ -108,7 +109,8 @@ class Row:
         self._past_at: i64 = _end(data, self._enrollments_at)
         self._sends_at: i64 = _end(data, self._past_at)
         self._timers_at: i64 = _end(data, self._sends_at)
-        if _end(data, self._timers_at) != len(data):
+        self._origin_at: i64 = _end(data, self._timers_at)
+        if _end(data, self._origin_at) != len(data):
             raise ValueError("a row's sections do not add up to its length")
         self._attributes: dict[str, Any] | None = None
         self._consents: Consents | None = None
@@ -120,12 +122,16 @@ class Row:
         self._past: Pasts | None = None
         self._sends: Sends | None = None
         self._timers: list[Timer] | None = None
+        self._origin: Origin | None = None
         self._attributes_changed = False
         self._lists_changed = False
         self._segments_changed = False
         self._enrollments_changed = False
         self._sends_changed = False
         self._timers_changed = False
+        self._origin_changed = False
+        self.gone = False
+        self.erased_ms = 0
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -248,6 +254,19 @@ class Row:
         self._timers_changed = True
         return self.timers
 
+    @property
+    def origin(self) -> Origin:
+        """Which contacts became this one, to read."""
+        section = self._origin
+        if section is None:
+            section = self._origin = Origin.read(self._data, self._origin_at + _LENGTH, len(self._data))
+        return section
+
+    def change_origin(self) -> Origin:
+        """Which contacts became this one, to write to."""
+        self._origin_changed = True
+        return self.origin
+
     @classmethod
     def new(cls, swept: int = 0) -> Row:
         """An empty row; ``swept`` is the number of the partition's latest sweep, which it does not owe."""
@@ -302,9 +321,14 @@ class Row:
             self.sends.write(to)
             close_section(to, begin)
         if self._timers_changed:
-            since = _pass_on(to, data, since, self._timers_at, len(data))
+            since = _pass_on(to, data, since, self._timers_at, self._origin_at)
             begin = begin_section(to)
             write_timers(to, self.timers)
+            close_section(to, begin)
+        if self._origin_changed:
+            since = _pass_on(to, data, since, self._origin_at, len(data))
+            begin = begin_section(to)
+            self.origin.write(to)
             close_section(to, begin)
         if since < len(data):
             to.write(data[since:])
@@ -369,6 +393,6 @@ _EMPTY: Final = (
     + bytes(24 + 5)
     + b"".join(
         len(section).to_bytes(_LENGTH, "little") + section
-        for section in (b"", b"", b"\0", b"", b"", b"\0", b"\0", b"", b"\0\0\0", b"\0")
+        for section in (b"", b"", b"\0", b"", b"", b"\0", b"\0", b"", b"\0\0\0", b"\0", b"")
     )
 )

@@ -102,6 +102,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "profile_full": "the profile is full: {name} was not kept",
         "lists_full": "the contact is on as many lists as it can be: {name} was not joined",
         "consents_full": "there are too many consents: {name} was not kept",
+        "ids_full": "more contacts became this one than are remembered; the first of them was let go",
         "entry_trimmed": "the entry event is large: its {name} was not kept",
         "alias_chain": "too many contacts became one another in a row",
         "derived_events": "too much followed from one event; the rest was dropped",

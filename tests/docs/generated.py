@@ -61,6 +61,12 @@ LIMITS: tuple[tuple[Any, str, str, str], ...] = (
     (limits, "LISTS_MAX", "lists a contact is on", "further ones are not joined: `lists_full`"),
     (
         limits,
+        "MERGED_MAX",
+        "ids that became one contact",
+        "the first is forgotten, and is not erased with the contact: `ids_full`",
+    ),
+    (
+        limits,
         "PAST_KEYS_MAX",
         "keys remembered of a program",
         "the one used longest ago is forgotten, and may enter again",

@@ -14,7 +14,7 @@ from processor.core.expressions.parse import parse
 from processor.core.expressions.tree import Node
 from processor.core.history import record
 from processor.core.model import Expression, Grade, Policies, Reaction, ScoreModel, Topics, Topology
-from processor.core.named import Past, Score
+from processor.core.named import GRANTED, WITHDRAWN, Past, Score
 from processor.core.rows import Row
 from processor.core.sections import Enrollment, Track
 from processor.core.shared import Shared
@@ -124,8 +124,8 @@ def furnish(turn: Turn) -> Turn:
     """Fill in a row with a past: a list, a segment, programs, consents, a split, a score."""
     row = turn.row
     row.change_lists()["newsletter"] = NOW - DAY
-    row.consents.answer("marketing", NOW - DAY, granted=True)
-    row.consents.answer("marketing/sms", NOW - DAY, granted=False)
+    row.consents.answer("marketing", GRANTED, NOW - DAY)
+    row.consents.answer("marketing/sms", WITHDRAWN, NOW - DAY)
     row.change_segments()["staff"] = NOW - DAY
     row.change_enrollments().append(Enrollment("1", "welcome", 1, "", NOW - DAY, 1, []))
     row.change_enrollments().append(Enrollment("2", "win-back", 1, "", NOW - DAY, 2, []))
