@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from processor.core.enrollments import record
+from processor.core.hierarchies import end_lower, higher
 from processor.core.ids import enrollment_id
 from processor.core.leases import take_unit
 from processor.core.lifecycle import ACTIVE, ENDED, HOLDOUT, PENDING, READY, move_enrollment
@@ -48,6 +49,11 @@ def consider(turn: Turn, entry: Entry, cause: str) -> None:
     if refusal:
         _refuse(turn, program, refusal, entry.id)
         return
+    if program.group and turn.row.inside:
+        by = higher(turn, program)
+        if by:
+            _refuse(turn, program, "outranked", entry.id, {"by": by})
+            return
     _begin(turn, program, entry, key, cause)
 
 
@@ -95,10 +101,20 @@ def _too_soon(turn: Turn, program: Program, key: str) -> str:
     return ""
 
 
-def _refuse(turn: Turn, program: Program, reason: str, entry: str) -> None:
+def _refuse(
+    turn: Turn, program: Program, reason: str, entry: str, detail: dict[str, Any] | None = None
+) -> None:
     turn.out.append(
         Decision(
-            "not_entered", turn.contact_id, turn.now_ms, program.name, program.version, "", entry, reason
+            "not_entered",
+            turn.contact_id,
+            turn.now_ms,
+            program.name,
+            program.version,
+            "",
+            entry,
+            reason,
+            detail,
         )
     )
 
@@ -149,6 +165,8 @@ def _start(turn: Turn, program: Program, enrollment: Enrollment, detail: dict[st
     enrollment.tracks = [Track(program.first, READY, 0, turn.now_ms)]
     turn.runnable.append(enrollment)
     record(turn, "entered", enrollment, detail=detail)
+    if program.group:
+        end_lower(turn, program)
 
 
 def _hold_apart(

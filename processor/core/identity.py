@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from processor.core.events import Event, Message
+from processor.core.hierarchies import settle_hierarchies
 from processor.core.history import merge
 from processor.core.lifecycle import ENDED, PENDING
 from processor.core.limits import ENROLLMENTS_MAX, MERGED_MAX
@@ -92,6 +93,7 @@ def arrive(turn: Turn, message: Message) -> None:
     _merge_past(row, other)
     _merge_sends(row, other)
     _merge_enrollments(turn, other)
+    settle_hierarchies(turn)
     row.inside = sorted({enrollment.program for enrollment in row.enrollments})
     known = {(timer.kind, timer.name) for timer in row.timers}
     row.change_timers().extend([timer for timer in other.timers if (timer.kind, timer.name) not in known])

@@ -253,6 +253,8 @@ class Program:
     exit_after_ms: int  # 0: never
     keyed: bool
     timed: frozenset[str] = frozenset()  # steps that later waits count from
+    group: str = ""  # the hierarchy it is in, "" for none
+    rank: float = 0.0  # its place in the hierarchy: the higher goes before the lower
     file: str = ""
 
 
@@ -319,6 +321,11 @@ class Topology:
     checks: dict[str, Callable[[Mapping[str, Any]], str | None]] = field(
         default_factory=dict
     )  # of published events, by type
+
+    @property
+    def has_hierarchies(self) -> bool:
+        """Whether any program is in a hierarchy."""
+        return any(program.group for program in self.programs.values())
 
     def entry_named(self, program: str, entry: str) -> Entry | None:
         """An entry by program and id, or None where a later version has taken it out."""

@@ -47,7 +47,7 @@ def reactions(parts: Parts) -> dict[str, Reaction]:
         reaction = Reaction(
             series=tuple(spec for spec in series if spec.event == name),
             rules=rules,
-            entries=tuple(entry for entry in entries if entry.event == name),
+            entries=_highest_first([entry for entry in entries if entry.event == name], parts.programs),
             programs=frozenset(
                 program.name for program in parts.programs.values() if _listens(program, name)
             ),
@@ -148,6 +148,20 @@ def _series(expressions: Iterable[Expression], idle: Iterable[Entry]) -> tuple[S
     wanted = [spec for expression in expressions for spec in expression.uses.series]
     wanted.extend(series_spec(name) for entry in idle for name in entry.activities)
     return merge_series(wanted)
+
+
+def _highest_first(entries: list[Entry], programs: Mapping[str, Program]) -> tuple[Entry, ...]:
+    """Return the entries with those of hierarchies first, the highest before the lower.
+
+    One event can be the entry of several programs of a hierarchy: a lower one is not to begin, only to be
+    ended by the next.
+    """
+
+    def place(entry: Entry) -> tuple[bool, float]:
+        program = programs[entry.program]
+        return not program.group, -program.rank
+
+    return tuple(sorted(entries, key=place))
 
 
 def _listens(program: Program, name: str) -> bool:

@@ -25,7 +25,7 @@ from processor.language.shapes import (
 )
 from processor.language.source import Scalar
 from processor.language.step_shapes import STEPS
-from processor.language.topology_shape import CONDITION, IDENTIFIER
+from processor.language.topology_shape import CONDITION, IDENTIFIER, WORD_NAME
 
 __all__ = ["ENDINGS", "PROGRAM", "SCENARIO"]
 
@@ -129,6 +129,15 @@ _GOAL: Final = Keyed(
     },
 )
 _REASON: Final = Field(Text(), "what records call it")
+_HIERARCHY: Final = Record(
+    name="hierarchy",
+    title="a hierarchy",
+    doc="Programs that a contact is not to be in together: the one of higher value goes before the others.",
+    fields={
+        "group": Field(WORD_NAME, "the name of the hierarchy, the same in all its programs", required=True),
+        "value": Field(Number(examples=(30,)), "its place: the higher goes before the lower", required=True),
+    },
+)
 _EXIT: Final = Keyed(
     name="exit",
     what="an exit",
@@ -188,6 +197,7 @@ PROGRAM: Final = Record(
         "priority": Field(
             Number(whole=True), "higher runs first and takes what is left of a cap; default 50"
         ),
+        "hierarchy": Field(_HIERARCHY, "which programs it ends on entry, and which keep contacts out of it"),
         "entry": Field(
             OneOrMany(item=Keyed(name="entry", what="an entry", options=_ENTRIES)),
             "who comes in",

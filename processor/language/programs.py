@@ -89,6 +89,7 @@ def program(
     name = form.get("program", "")
     made_entries = entries(entry_forms, name, compiler, timezone)
     opens_ms, closes_ms = _window(form, compiler, timezone)
+    group, rank = _hierarchy(form)
     made = Program(
         name=name,
         version=form.get("version", 1),
@@ -116,6 +117,8 @@ def program(
         timed=frozenset(
             step for node in nodes.values() if (step := getattr(node, "after_step", "")) in nodes
         ),
+        group=group,
+        rank=rank,
         keyed=any(entry.key is not None for entry in made_entries),
         file=file,
     )
@@ -167,6 +170,14 @@ def _window(form: Form, compiler: Compiler, timezone: ZoneInfo) -> tuple[int, in
                 given.at("closes"), "bad-window", message, "write a later date for closes"
             )
     return opens_ms, closes_ms
+
+
+def _hierarchy(form: Form) -> tuple[str, float]:
+    """Return the hierarchy that the program is in, and its place there."""
+    given = form.get("hierarchy")
+    if given is None or given.broken:
+        return "", 0.0
+    return given["group"], float(given["value"])
 
 
 def _goal(site: _Site) -> Goal | None:

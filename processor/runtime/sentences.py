@@ -47,6 +47,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "reenter_never": "the contact has been in it before, and it is entered once",
         "reenter_too_soon": "the contact left it too short a while ago to enter again",
         "entrants_full": "it has taken as many contacts as it may",
+        "outranked": "the contact is in {by}, which goes before it",
     },
     "held": {
         "quiet_hours": "quiet hours",
@@ -73,6 +74,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
     "exited": {
         "after": "its time was up",
         "removed": "a person took the contact out",
+        "outranked": "the contact entered {by}, which goes before it",
         "date_passed": "the date it would have waited for had passed",
         "step_removed": "the step it stood at is no longer in the program",
         "program_removed": "the program is no longer in the topology",

@@ -27,6 +27,16 @@ CONDITIONS = [
     'entries("p") < 4',
 ]
 DURATIONS = ["1s", "30s", "10m", "1h", "1d 1h", "9d"]
+# In a hierarchy with the random program, where that is in one.
+RIVAL = """
+program: q
+purpose: service
+hierarchy: {group: g, value: 2}
+entry: [{on: downloaded}, {on: cart_abandoned, key: event.cart_id}]
+reenter: always
+goal: {on: order_completed, within: 1d}
+steps: [{send: sms, template: q}, {wait: 2h}]
+"""
 conditions = st.sampled_from(CONDITIONS)
 durations = st.sampled_from(DURATIONS)
 
@@ -150,6 +160,7 @@ programs = st.fixed_dictionaries(
             [["downloaded"], [{"when": 'in_list("vip")'}], [{"after": "2d"}], ["consent_withdrawn"]]
         ),
         "entrants": st.just({"at_most": 3}),
+        "hierarchy": st.sampled_from([{"group": "g", "value": 1}, {"group": "g", "value": 3}]),
         "audience": st.just({"never": 'in_segment("big")'}),
     },
 )
@@ -161,6 +172,7 @@ def test_random_programs_over_random_logs_never_raise(program, log):
         root = Path(folder)
         (root / "programs").mkdir()
         (root / "topology.yaml").write_text(BASE.read_text())
+        (root / "programs" / "q.yaml").write_text(RIVAL)
         (root / "programs" / "p.yaml").write_text(json.dumps(program))  # JSON is YAML
         topology = load_topology(root).topology
     log = [event for event in log if event.type != "contact_added"]

@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import Final
 
 from processor.language.compile import Loaded, load_topology
-from processor.language.lint import channels, conditions, endings, loading, policies, steps, unused, waits
+from processor.language.lint import (
+    channels,
+    competing,
+    conditions,
+    endings,
+    loading,
+    policies,
+    steps,
+    unused,
+    waits,
+)
 from processor.language.lint.registry import Finding, Lint, Rule
 from processor.language.problems import LanguageError, Problem, instead, quoted
 
@@ -37,6 +47,7 @@ RULES: Final[Mapping[str, Rule]] = {
         *endings.RULES,
         *policies.RULES,
         *channels.RULES,
+        *competing.RULES,
         *conditions.RULES,
         *waits.RULES,
         *unused.RULES,
