@@ -62,7 +62,7 @@ def written_before_the_commit() -> None:
         self._done("logged")
         work.write(self._changelog_offset)
         self._done("written")
-        await self._producer.commit(self._offsets(work))
+        await self._producer.commit()
         self._done("committed")
 
     Committer.commit = commit_  # type: ignore[method-assign]

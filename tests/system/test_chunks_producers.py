@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import pytest
-from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
@@ -50,18 +49,23 @@ async def test_a_later_owner_fences_an_earlier_one(chunk_application, tmp_path: 
     await second.begin()
     await second.produce([Output(f"{app.name}-commands", 0, b"k", b"of the second")])
     assert await second.changelog([(b"p", b"1"), (b"s", b"2")]) in {2, 4}  # behind both, and what was aborted
-    await second.commit({TopicPartition(app.sources[0], 0): 1})
+    await second.commit()
     await third.begin()  # another partition's producer has nothing to do with it
     await third.changelog([(b"p", b"1")])
-    await third.commit({})
+    await third.commit()
     for producer in (first, second, third):
         await producer.discard()
     assert [m.value() for m in app.read(f"{app.name}-commands")] == [b"of the second"]
 
 
+async def produce_and_wait(producer: PartitionProducer, outputs: list[Output]) -> None:
+    await producer.produce(outputs)
+    await producer.changelog([(b"p", b"1")])
+
+
 async def changelog_and_commit(producer: PartitionProducer, app: Application) -> None:
     await producer.changelog([(b"p", b"1")])
-    await producer.commit({TopicPartition(app.sources[0], 0): 1})
+    await producer.commit()
 
 
 async def test_many_records_keep_their_order_and_find_their_partitions(chunk_application, tmp_path: Path):
@@ -73,7 +77,7 @@ async def test_many_records_keep_their_order_and_find_their_partitions(chunk_app
     outputs = [Output(f"{app.name}-commands", None, n.encode(), n.encode(), [("n", b"1")]) for n in names]
     await producer.produce(outputs)
     assert await producer.changelog([(b"r" + n.encode(), n.encode()) for n in names]) == len(names)
-    await producer.commit({})
+    await producer.commit()
     await producer.discard()
     found: dict[int, list[str]] = {0: [], 1: []}
     for message in app.read(f"{app.name}-commands"):
@@ -93,7 +97,7 @@ async def test_what_cannot_be_produced_is_said(chunk_application, tmp_path: Path
     good = Output(f"{app.name}-commands", 0, b"k", b"good")
     bad = Output(f"{app.name}-commands", partition, b"k", bytes(size))
     with pytest.raises((KafkaError, AssertionError)):
-        await producer.produce([good, bad])
+        await produce_and_wait(producer, [good, bad])
     await producer.discard()
     again = PartitionProducer(made_again(app, tmp_path), 0)
     await again.start()  # settles what the first left open

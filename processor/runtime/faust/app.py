@@ -15,6 +15,7 @@ from typing import Any
 
 import faust
 from faust.assignor.partition_assignor import PartitionAssignor
+from faust.types import TP
 from yarl import URL
 
 from processor.runtime.faust.away import Presence, ask_consumer
@@ -25,6 +26,7 @@ from processor.runtime.faust.fixes.recovery import PartitionTables
 from processor.runtime.faust.fixes.untouched import UNTOUCHED
 from processor.runtime.faust.fixes.versions import check_versions
 from processor.runtime.faust.owner import Lanes
+from processor.runtime.faust.reporting import Reporter
 from processor.runtime.faust.settings import WorkerSettings
 from processor.runtime.faust.table import States, StateTable
 
@@ -50,6 +52,7 @@ class WorkerApp(faust.App):
         self.states = States(settings)
         self.lanes = Lanes(self, settings, self.states, factory, prepare)
         self.presence = Presence(settings, partial(ask_consumer, self))
+        self.reporter = Reporter(self.lanes.positions, self._report)
         self.leave_when_stopped = False
         self.failure: BaseException | None = None  # the first, which the others come from
         self._lock = -1
@@ -63,6 +66,11 @@ class WorkerApp(faust.App):
         self._lock = lock_state(self.settings)
         await super().on_first_start()
         self.add_future(self.presence.watch())
+        self.add_future(self.reporter.run(self.settings.offsets_every_s))
+
+    async def _report(self, offsets: Mapping[TP, int]) -> None:
+        consumer: Any = self.consumer
+        await consumer.thread.report(offsets)
 
     def on_fenced_instance(self) -> None:
         """Another worker has taken this one's name: stop, and say so."""
@@ -80,6 +88,8 @@ class WorkerApp(faust.App):
     async def on_stop(self) -> None:
         """Finish what is under way, close the databases, and give up the membership if that is wanted."""
         await self.lanes.stop()
+        if self._consumer is not None:
+            await self.reporter.last()
         if self.leave_when_stopped and self._consumer is not None:
             consumer: Any = self._consumer
             await consumer.thread.leave()
@@ -151,7 +161,7 @@ def make_app(
         canonical_url=f"http://{settings.name}",
         TableManager=PartitionTables,
         PartitionAssignor=PartitionAssignor,
-        stream_buffer_maxsize=settings.conductor_chunks_max,
+        stream_buffer_maxsize=settings.conductor_fetches_max,
         stream_wait_empty=True,
         table_standby_replicas=0,
         consumer_auto_offset_reset="none",
@@ -181,7 +191,8 @@ def make_app(
 
     @app.agent(source, name=f"{settings.app}-lanes")
     async def lanes(stream: Any) -> None:
-        async for chunk in stream:
-            app.lanes.offer(chunk)
+        async for chunks in stream:
+            for chunk in chunks:
+                app.lanes.offer(chunk)
 
     return app

@@ -4,7 +4,7 @@
 2. Begin a transaction on the partition's own producer.
 3. Send commands, decisions, the clock record and the changelog's rows, which include the position: the state
    carries its own place in the input. Wait until the broker has all of them.
-4. Send the group's offsets into the transaction (they are for monitoring only) and commit it.
+4. Commit the transaction.
 5. Only then write the same rows, timers, position and the changelog's offset locally, in one batch.
 
 So local state is never ahead of Kafka, and what a reader of the outputs sees (``read_committed``) is what the
@@ -18,8 +18,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import Final
-
-from aiokafka import TopicPartition
 
 from processor.runtime.faust.engine import POSITION_KEY, Work
 from processor.runtime.faust.producers import PartitionProducer
@@ -40,7 +38,6 @@ class Committer:
         self._partition = partition
         self._producer = producer
         self._changelog_offset = changelog_offset
-        self._sent: dict[str, int] = {}
 
     async def commit(self, work: Work) -> None:
         """Commit one work; when it returns, Kafka and the local state both have it.
@@ -59,18 +56,12 @@ class Committer:
             self._done("produced")
             offset = await self._producer.changelog(changelog)
             self._done("logged")
-            await self._producer.commit(self._offsets(work))
+            await self._producer.commit()
         self._done("committed")
         if offset is not None:  # else a later restore reads some rows again, which changes nothing
             self._changelog_offset = offset
         work.write(self._changelog_offset)
         self._done("written")
-
-    def _offsets(self, work: Work) -> dict[TopicPartition, int]:
-        """Those that moved since they were last sent."""
-        moved = {topic: offset for topic, offset in work.positions.items() if self._sent.get(topic) != offset}
-        self._sent.update(moved)
-        return {TopicPartition(topic, self._partition): offset for topic, offset in moved.items()}
 
     def _done(self, step: str) -> None:
         if self._settings.hook is not None:

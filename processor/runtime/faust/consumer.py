@@ -1,4 +1,4 @@
-"""Transport and consumer: one message for each chunk, through the conductor to a plain agent.
+"""Transport and consumer: one message for each fetch, with its chunks, through the conductor to an agent.
 
 The consumer moves chunks and nothing else. What was read stands in each transaction, so Faust's bookkeeping
 of acks, gaps and offsets is not used; faults of Faust 0.15.3 that go with it:
@@ -15,7 +15,7 @@ of acks, gaps and offsets is not used; faults of Faust 0.15.3 that go with it:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from faust.transport.drivers import aiokafka as driver
@@ -59,16 +59,17 @@ class ChunkConsumer(driver.Consumer):
                 if self.app.should_stop:
                     return
                 raise
+            chunks = [item for item in found if isinstance(item, Chunk)]
             for item in found:
-                if self.suspend_flow.is_set():
-                    break
-                if isinstance(item, Chunk):
-                    await self.wait_first(self.callback(self._message(item)), self.suspend_flow.wait())
-                else:
+                if not isinstance(item, Chunk):
                     self.app.lanes.fetch_failed(item)
+            if chunks and not self.suspend_flow.is_set():
+                await self.wait_first(self.callback(self._message(chunks)), self.suspend_flow.wait())
 
-    def _message(self, chunk: Chunk) -> ConsumerMessage:
-        value: Any = chunk  # not bytes: the topic's codec leaves it alone
+    def _message(self, chunks: Sequence[Chunk]) -> ConsumerMessage:
+        """One message for all that was fetched: on its way it counts as a message of the first's topic."""
+        value: Any = chunks  # not bytes: the topic's codec leaves it alone
+        chunk = chunks[0]
         tp = TP(chunk.topic, chunk.partition)
         return ConsumerMessage(
             chunk.topic,

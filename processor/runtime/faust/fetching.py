@@ -34,6 +34,7 @@ from processor.runtime.faust.merge import Chunk
 __all__ = ["ChunkThread", "is_lost"]
 
 _FETCH_MIN_BYTES: Final = 1
+_NEWS_EVERY_MS: Final = 200  # that a log still ends where it did; timers wait longer than that anyway
 
 
 def is_lost(error: Exception, starts: Mapping[TopicPartition, int]) -> bool:
@@ -128,10 +129,12 @@ class ChunkThread(AIOKafkaConsumerThread):
         offset, empty_at_ms = self._times.ends.get(tp, (-1, 0))
         if offset != end or empty_at_ms <= self._told.get(tp, 0):
             empty_at_ms = 0
-        if not records and not empty_at_ms:
+        if not records and (not empty_at_ms or empty_at_ms - self._told.get(tp, 0) < _NEWS_EVERY_MS):
             return None
         if empty_at_ms:
             self._told[tp] = empty_at_ms
+        else:
+            self._told.pop(tp, None)  # the log went on, so the next sight of its end is news
         self._starts[tp] = end
         return Chunk(tp.topic, tp.partition, start, end, records, self._epochs[tp], empty_at_ms)
 
@@ -171,6 +174,15 @@ class ChunkThread(AIOKafkaConsumerThread):
             tp: (first[key], end[key], committed[key].offset if key in committed else None)
             for tp, key in zip(tps, keys, strict=True)
         }
+
+    async def report(self, offsets: Mapping[TP, int]) -> None:
+        """Commit these offsets for the group. KafkaError where the broker, or the group, does not take it."""
+        await self.call_thread(self._report, offsets)
+
+    async def _report(self, offsets: Mapping[TP, int]) -> None:
+        consumer = self._ensure_consumer()
+        async with asyncio.timeout(self.app.settings.request_timeout_s):  # it tries again by itself for ever
+            await consumer.commit({TopicPartition(*tp): offset for tp, offset in offsets.items()})
 
     async def rejoin(self) -> None:
         """Join the group anew, as the member it is: a member that was replaced is told so then."""

@@ -75,7 +75,9 @@ class Lane:
         self.reason = ""  # why it is not running, for an operator
         self.lost_code = ""  # of the position, "" where it is not lost: see LOST_CODES
         self.counts = counts
+        self.committed: Mapping[str, int] = {}  # next offset of each source topic, as the changelog has it
         self._prepare = prepare
+        self._turns = asyncio.Semaphore()
         self._settings = settings
         self._factory = factory
         self._states = states
@@ -91,9 +93,10 @@ class Lane:
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, beside: int = 1) -> None:
-        """Begin; the lane runs until :meth:`stop`. `beside` lanes share what may be held."""
+    def start(self, beside: int = 1, turns: asyncio.Semaphore | None = None) -> None:
+        """Begin; the lane runs until :meth:`stop`. `beside` lanes share what may be held, and take turns."""
         assert self._task is None
+        self._turns = turns if turns is not None else self._turns
         self._bytes_max = self._settings.prefetch_bytes_max // (beside * len(self._settings.sources))
         self._task = asyncio.create_task(self._run(), name=f"lane-{self.partition}")
 
@@ -191,6 +194,7 @@ class Lane:
             self.counts.restored += state.records
             self._restored_end = state.offset
             engine = self._factory(self.partition, state.store)
+            self.committed = dict(engine.positions)
             await self._seek(engine.positions)
             if self._stopping:
                 return
@@ -286,27 +290,43 @@ class Lane:
     async def _work(self, engine: Engine, committer: Committer) -> None:
         merger, settings = self._merger, self._settings
         assert merger is not None
-        asks = engine if isinstance(engine, Asks) else None
         watermark_ms = 0
         while not self._stopping:
             self._check()
             self._wake.clear()
             now_ms = settings.now_ms()
-            works: Iterator[Work]
-            if batch := merger.take(settings.chunk_records_max, now_ms):
-                while asks is not None and asks.lacking(batch):
-                    await self._patiently(asks.ask)
-                works = engine.records(batch)
-            else:
-                end_ms = merger.watermark_ms(now_ms)
-                if end_ms is None or end_ms - settings.grace_ms <= watermark_ms:
-                    await self._pause(_STALL_S)
-                    continue
-                watermark_ms = end_ms - settings.grace_ms
-                works = engine.idle(watermark_ms)
-            await self._commit_all(works, committer, merger if not batch else None)
+            if merger.may_take(now_ms):
+                await self._take(merger, engine, committer)
+                self._refill(merger)
+                continue
+            end_ms = merger.watermark_ms(now_ms)
+            if end_ms is None or end_ms - settings.grace_ms <= watermark_ms:
+                await self._pause(_STALL_S)
+                continue
+            watermark_ms = end_ms - settings.grace_ms
+            async with self._turns:
+                await self._commit_all(engine.idle(watermark_ms), committer, merger)
+
+    async def _take(self, merger: Merger, engine: Engine, committer: Committer) -> None:
+        """Work on what may be taken, in this lane's turn.
+
+        What is taken is what is there when the turn comes, so that the more lanes wait for theirs, the more
+        records share a transaction.
+        """
+        asks = engine if isinstance(engine, Asks) else None
+        async with self._turns:
+            if self._stopping or self._lost is not None:
+                return
+            batch = merger.take(self._settings.chunk_records_max, self._settings.now_ms())
+            if asks is None or not asks.lacking(batch):
+                await self._commit_all(engine.records(batch), committer, None)
+                self.counts.records += len(batch)
+                return
+        while asks.lacking(batch):
+            await self._patiently(asks.ask)  # as long as that takes, and meanwhile others have their turns
+        async with self._turns:
+            await self._commit_all(engine.records(batch), committer, None)
             self.counts.records += len(batch)
-            self._refill(merger)
 
     async def _commit_all(
         self, works: Iterator[Work], committer: Committer, breaks_off_for: Merger | None
@@ -320,6 +340,7 @@ class Lane:
             finally:
                 self._committing = False
             self._restored_end = None
+            self.committed = work.positions
             self.counts.commit_s += time.perf_counter() - began
             self.counts.transactions += 1
             if self._stopping:

@@ -134,6 +134,11 @@ class Merger:
         """Whether anything is buffered."""
         return any(source.count for source in self._sources.values())
 
+    def may_take(self, now_ms: int) -> bool:
+        """Whether :meth:`take` would take anything now."""
+        sources = self._sources.values()
+        return self.has_records() and all(source.count or self._at_end(source, now_ms) for source in sources)
+
     def take(self, limit: int, now_ms: int) -> Sequence[SourceRecord]:
         """Take at most `limit` records in order; none when there is none that may be taken yet."""
         if len(self._sources) == 1:

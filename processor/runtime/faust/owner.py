@@ -71,9 +71,11 @@ class Lanes:
         self._factory = factory
         self._prepare = prepare
         self._lanes: dict[int, Lane] = {}
+        self._left: dict[TP, int] = {}  # the positions of those that were stopped last
         self._counts: dict[int, Counts] = {}
         self._current: set[int] = set()  # partitions that were ours, and restored, until their lane stopped
         self._changing = asyncio.Lock()
+        self._turns = asyncio.Semaphore(settings.transactions_at_once_max)
         self._asking: asyncio.Future[None] | None = None
 
     async def start(self, assigned: Iterable[TP]) -> None:
@@ -91,7 +93,7 @@ class Lanes:
                     self._settings, partition, self._factory, self._states, source, counts, self._prepare
                 )
                 self._lanes[partition] = lane
-                lane.start(len(whole))
+                lane.start(len(whole), self._turns)
 
     def _whole(self, assigned: Iterable[TP]) -> list[int]:
         """Return the partition numbers that are assigned of every source topic and of the changelog.
@@ -134,10 +136,12 @@ class Lanes:
                 self._states.close(partition, current=partition in self._current)
 
     async def _stop(self) -> None:
-        lanes, self._lanes = list(self._lanes.values()), {}
+        lanes = list(self._lanes.values())
         if lanes:
             running = {lane.partition for lane in lanes if lane.state is LaneState.RUNNING}
+            owned, self._lanes = self._lanes, {}
             await asyncio.gather(*(lane.stop() for lane in lanes))
+            self._left = _positions(owned)
             # A lane that was fenced, or had not come to run, says nothing of how old its state is.
             fenced = {lane.partition for lane in lanes if lane.state is LaneState.FENCED}
             self._current -= {lane.partition for lane in lanes}
@@ -169,6 +173,10 @@ class Lanes:
         """Return for each partition whose position was lost why, one of `LOST_CODES`."""
         return {number: lane.lost_code for number, lane in sorted(self._lanes.items()) if lane.lost_code}
 
+    def positions(self) -> dict[TP, int]:
+        """Return the next offset of each source partition owned (or until just now), as committed."""
+        return _positions(self._lanes) if self._lanes else self._left
+
     def counts(self) -> dict[int, Counts]:
         """Return for each partition ever owned what its lanes have counted."""
         return dict(sorted(self._counts.items()))
@@ -183,3 +191,11 @@ class Lanes:
         """Whether there are partitions, and every one is being worked on."""
         lanes = self._lanes.values()
         return bool(lanes) and all(lane.state is LaneState.RUNNING for lane in lanes)
+
+
+def _positions(lanes: Mapping[int, Lane]) -> dict[TP, int]:
+    return {
+        TP(topic, number): offset
+        for number, lane in lanes.items()
+        for topic, offset in lane.committed.items()
+    }

@@ -19,10 +19,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidProducerEpoch, InvalidProducerIdMapping, ProducerFenced
 
 from processor.codec.murmur2 import murmur2
@@ -50,6 +50,7 @@ class PartitionProducer:
         self._settings = settings
         self._partition = partition
         self._producer: AIOKafkaProducer | None = None
+        self._sent: list[tuple[Any, int]] = []  # batches of the transaction under way: future, records
 
     async def start(self) -> None:
         """Connect and fence: when this returns, no earlier owner can commit any more."""
@@ -72,11 +73,15 @@ class PartitionProducer:
 
     async def begin(self) -> None:
         """Begin a transaction."""
+        self._sent = []
         with _explained():
             await self._open().begin_transaction()
 
     async def produce(self, outputs: Iterable[Output]) -> None:
-        """Send records and wait until the broker has every one of them."""
+        """Hand records over to be sent; :meth:`changelog` waits until the broker has every one of them.
+
+        So they travel in one request with the changelog's rows.
+        """
         by_target: dict[tuple[str, int], list[_Item]] = {}
         counts: dict[str, int] = {}
         for output in outputs:
@@ -89,15 +94,11 @@ class PartitionProducer:
             item = (output.key, output.value, output.headers)
             by_target.setdefault((output.topic, partition), []).append(item)
         with _explained():
-            sent = [
-                future
-                for (topic, partition), items in by_target.items()
-                for future in await self._send(topic, partition, items)
-            ]
-            await _all_of(sent)
+            for (topic, partition), items in by_target.items():
+                self._sent += await self._send(topic, partition, items)
 
     async def changelog(self, items: Sequence[tuple[bytes, bytes | None]]) -> int | None:
-        """Append to the partition's changelog.
+        """Append to the partition's changelog, and wait until the broker has all of the transaction.
 
         Returns:
             the offset behind the last record, from which a restore has to go on; None where the broker
@@ -105,16 +106,14 @@ class PartitionProducer:
         """
         topic = self._settings.changelog
         with _explained():
-            sent = await self._send(topic, self._partition, [(key, value, ()) for key, value in items])
-            results = await _all_of(sent)
+            self._sent += await self._send(topic, self._partition, [(key, value, ()) for key, value in items])
+            results = await _all_of(self._sent)
         last, count = results[-1]
         return last + count if last >= 0 else None
 
-    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Put the group's offsets (for lag monitoring) into the transaction and commit it."""
+    async def commit(self) -> None:
+        """Commit the transaction."""
         with _explained():
-            if offsets:
-                await self._open().send_offsets_to_transaction(dict(offsets), self._settings.app)
             await self._open().commit_transaction()
 
     async def discard(self) -> None:
@@ -135,7 +134,7 @@ class PartitionProducer:
             await asyncio.wait({task}, timeout=_CANCEL_S)
         if task is not None and task.done() and not task.cancelled():
             task.exception()
-        _retrieved(producer)
+        _retrieved(producer, [future for future, _ in self._sent])
         with contextlib.suppress(Exception):
             await asyncio.wait_for(producer.client.close(), timeout=_CANCELS_MAX * _CANCEL_S)
 
@@ -175,9 +174,9 @@ async def _all_of(sent: Sequence[tuple[Any, int]]) -> list[tuple[int, int]]:
     return [(result.offset, count) for result, (_, count) in zip(results, sent, strict=True)]
 
 
-def _retrieved(producer: AIOKafkaProducer) -> None:
+def _retrieved(producer: AIOKafkaProducer, sent: Sequence[Any]) -> None:
     """Look at the errors of futures that nobody will wait for any more."""
-    waiters = [producer._txn_manager._transaction_waiter]  # noqa: SLF001
+    waiters = [producer._txn_manager._transaction_waiter, *sent]  # noqa: SLF001
     for batches in producer._message_accumulator._batches.values():  # noqa: SLF001
         waiters += [batch.future for batch in batches]
     for waiter in waiters:

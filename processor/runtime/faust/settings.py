@@ -66,7 +66,10 @@ class WorkerSettings(msgspec.Struct, kw_only=True, frozen=True):
             longer drained; it goes on at half. Several chunks, so that one is worked on while others arrive.
         prefetch_bytes_max: the same in bytes of memory, of all lanes and source topics together, in equal
             shares. What was fetched in one go can come on top of a share.
-        conductor_chunks_max: chunks between the consumer and the lanes, all partitions together.
+        conductor_fetches_max: fetches between the consumer and the lanes, each of any number of partitions.
+        transactions_at_once_max: partitions that commit at the same time; the others wait for their turn, and
+            what arrives meanwhile goes into their next transaction. A broker that is given more at once
+            completes fewer.
 
         grace_ms: what the watermark stays behind append times and behind the log's end: brokers' clocks
             differ and a record may be stamped a little before it can be read.
@@ -85,6 +88,7 @@ class WorkerSettings(msgspec.Struct, kw_only=True, frozen=True):
             two transactions, so it is above ``commit_timeout_s`` and ``stop_timeout_s``.
         poll_timeout_s: a consumer that takes nothing for so long is given up by the group.
         stop_timeout_s: a stopping worker waits so long for the transactions under way.
+        offsets_every_s: how often the group's offsets are told to the broker, for monitoring of lag only.
         retry_backoff_ms: of the producers. The broker answers back-to-back transactions with retriable errors
             while the one before completes; ten milliseconds hide that cost.
         look_again_s: how often a partition whose position was lost looks for an operator's command.
@@ -123,7 +127,8 @@ class WorkerSettings(msgspec.Struct, kw_only=True, frozen=True):
     fetch_wait_ms: int = 500
     prefetch_records_max: int = 20_000
     prefetch_bytes_max: int = 64 * _MIB
-    conductor_chunks_max: int = 256
+    conductor_fetches_max: int = 32
+    transactions_at_once_max: int = 8
 
     grace_ms: int = 2_000
     end_age_ms_max: int = 10_000
@@ -136,6 +141,7 @@ class WorkerSettings(msgspec.Struct, kw_only=True, frozen=True):
     rebalance_timeout_s: float = 60.0
     poll_timeout_s: float = 300.0
     stop_timeout_s: float = 40.0
+    offsets_every_s: float = 1.0
     retry_backoff_ms: int = 10
     look_again_s: float = 5.0
     away_after_s: float = 10.0

@@ -16,7 +16,7 @@ from faust.types import TP
 from processor.codec.registry import RegistryUnavailable
 from processor.runtime.faust import WorkerSettings, lanes
 from processor.runtime.faust.commit import STEPS
-from processor.runtime.faust.engine import POSITION_KEY, Output, encode_positions
+from processor.runtime.faust.engine import POSITION_KEY, Output, decode_positions, encode_positions
 from processor.runtime.faust.errors import FencedError
 from processor.runtime.faust.lanes import Lane
 from processor.runtime.faust.merge import Chunk
@@ -81,6 +81,7 @@ class Producer:
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
         self.work: Sequence[Output] = ()
+        self.position: dict[str, int] = {}
 
     async def start(self) -> None:
         self.broker("fence")
@@ -94,13 +95,13 @@ class Producer:
 
     async def changelog(self, items: Sequence[tuple[bytes, bytes | None]]) -> int:
         self.broker("changelog")
+        self.position = decode_positions(dict(items)[POSITION_KEY])
         return 9
 
-    async def commit(self, offsets: Mapping[Any, int]) -> None:
+    async def commit(self) -> None:
         self.broker("commit")
         self.broker.committed += [int(output.value or b"") for output in self.work]
-        for tp, offset in offsets.items():
-            self.broker.positions[tp.topic] = offset
+        self.broker.positions.update(self.position)
         self.broker("committed")
 
     async def discard(self) -> None:
@@ -207,6 +208,25 @@ async def test_each_work_is_committed_before_the_next(world):
     await w.lane.stop()
     assert w.broker.committed == [0, 1, 2, 3, 4]
     assert w.lane.counts.transactions == 3
+
+
+async def test_who_waits_for_its_turn_takes_what_came_meanwhile(world):
+    w = world()
+    turns = asyncio.Semaphore()
+    await turns.acquire()  # another partition's
+    w.lane.start(2, turns)
+    await w.until(lambda: w.lane.state is LaneState.RUNNING)
+    w.offer(0, 1)
+    await asyncio.sleep(0.02)
+    w.offer(1, 2)
+    await asyncio.sleep(0.02)
+    assert w.broker.committed == []
+    turns.release()
+    await w.until(lambda: len(w.broker.committed) == 2)
+    assert w.lane.counts.transactions == 1
+    await w.lane.stop()
+    assert w.lane.committed == {"events": 2}
+    await asyncio.wait_for(turns.acquire(), 1)  # it was given back
 
 
 @pytest.mark.parametrize("step", ["begin", "produce", "changelog", "commit", "committed", "write"])
@@ -431,7 +451,7 @@ async def test_a_stop_waits_for_the_transaction_under_way(world, monkeypatch: py
     w = world()
     go_on = asyncio.Event()
 
-    async def slow(self: Producer, offsets: Mapping[Any, int]) -> None:
+    async def slow(self: Producer) -> None:
         w.broker("slow")
         await go_on.wait()
         w.broker("commit")
@@ -452,7 +472,7 @@ async def test_a_stop_waits_for_the_transaction_under_way(world, monkeypatch: py
 async def test_a_transaction_that_never_ends_is_given_up(world, monkeypatch: pytest.MonkeyPatch):
     w = world(stop_timeout_s=0.01)
 
-    async def never(self: Producer, offsets: Mapping[Any, int]) -> None:
+    async def never(self: Producer) -> None:
         w.broker("slow")
         await asyncio.Event().wait()
 

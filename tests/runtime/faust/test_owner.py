@@ -27,6 +27,7 @@ class FakeLane:
     def __init__(self, partition: int, before: LaneState, after: LaneState) -> None:
         self.partition = partition
         self.state = before
+        self.committed = {"events": partition}
         self._after = after
 
     async def stop(self) -> None:
@@ -36,7 +37,9 @@ class FakeLane:
 @pytest.mark.parametrize("stopped_before", [False, True])
 async def test_only_what_ran_until_its_stop_is_current(stopped_before: bool) -> None:
     states = FakeStates([0, 1, 2, 3])
-    settings: Any = SimpleNamespace(sources=("events",), changelog="c", partitions=4)
+    settings: Any = SimpleNamespace(
+        sources=("events",), changelog="c", partitions=4, transactions_at_once_max=8
+    )
     lanes = Lanes(None, settings, states, None)  # type: ignore[arg-type]
     made = [
         FakeLane(0, LaneState.RUNNING, LaneState.ENDED),

@@ -73,20 +73,6 @@ def rows_outside_of_the_transaction(patch: Patch) -> None:
     patch.setattr(PartitionProducer, "changelog", changelog_)
 
 
-@planted("killed_at_every_step", "stopped")
-def offsets_before_the_commit(patch: Patch) -> None:
-    """The group's offsets are committed in a transaction before that of the work."""
-    begin, commit = PartitionProducer.begin, PartitionProducer.commit
-
-    async def commit_(self: Any, work: Any) -> None:
-        await begin(self._producer)
-        await commit(self._producer, self._offsets(work))
-        await once(self, work)
-
-    once = Committer.commit
-    patch.setattr(Committer, "commit", commit_)
-
-
 @planted("a_batch_is_refused", "missing")
 def a_failed_produce_is_silent(patch: Patch) -> None:
     """Futures of batches are not looked at."""
@@ -151,7 +137,7 @@ class _Committing:
         return getattr(self._work, name)
 
 
-@planted("a_wiped_disk", "stopped")
+@planted("a_wiped_disk", "twice")
 def no_position_in_the_changelog(patch: Patch) -> None:
     """Rows alone are in the changelog, and nothing asserts otherwise."""
     changelog_ = PartitionProducer.changelog

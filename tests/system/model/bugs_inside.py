@@ -111,6 +111,7 @@ def the_merge_does_not_wait(patch: Patch) -> None:
             inner.setattr(Merger, "_at_end", lambda *_: True)
             return take(self, limit, now_ms)
 
+    patch.setattr(Merger, "may_take", lambda self, _: self.has_records())
     patch.setattr(Merger, "take", unwaiting)
 
 

@@ -126,11 +126,6 @@ class Producer:
         await self._wire.cross()
         self._cluster.append(self._id, self._epoch, (topic, partition), [(key, value, headers)])
 
-    async def send_offsets_to_transaction(self, offsets: Mapping[TopicPartition, int], group: str) -> None:
-        await self._wire.cross()
-        named = {(group, *tp): offset for tp, offset in offsets.items()}
-        self._cluster.add_offsets(self._id, self._epoch, named)
-
     async def commit_transaction(self) -> None:
         await self._wire.cross()
         try:

@@ -31,7 +31,6 @@ class Transaction:
 
     state: str = "open"
     logs: list[Log] = field(default_factory=list)
-    offsets: dict[tuple[str, str, int], int] = field(default_factory=dict)
 
 
 @dataclass
@@ -157,11 +156,6 @@ class Cluster:
             self.logs[tp].append(self.now_ms, key, value, headers, transaction)
         return first
 
-    def add_offsets(self, name: str, epoch: int, offsets: dict[tuple[str, str, int], int]) -> None:
-        """Put a group's offsets into the transaction."""
-        self.checked(name, epoch)
-        self.open.setdefault(name, Transaction()).offsets.update(offsets)
-
     def end(self, name: str, epoch: int, state: str) -> None:
         """Commit or abort the transaction of an id, where there is one."""
         self.checked(name, epoch)
@@ -173,5 +167,3 @@ class Cluster:
         transaction.state = state
         for log in transaction.logs:
             log.append(self.now_ms, None, None, (), transaction, marker=True)
-        if state == "committed":
-            self.offsets.update(transaction.offsets)

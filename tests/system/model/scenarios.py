@@ -17,7 +17,7 @@ from processor.store import Changes, RocksStore, StateError, open_rocks
 from processor.store.changelog import encode_mark, mark_of
 from tests.system.counting import Row, encode_row
 from tests.system.model.clients import Killed
-from tests.system.model.world import Worker, World, Wrong
+from tests.system.model.world import APP, Worker, World, Wrong
 
 __all__ = ["SCENARIOS"]
 
@@ -55,7 +55,7 @@ async def the_groups_offsets_are_stale(w: World) -> None:
     first = await w.worker()
     await w.until(lambda: w.processed() >= 200, first)
     await first.kill()
-    w.cluster.offsets = dict.fromkeys(w.cluster.offsets, 30)
+    w.cluster.offsets = {(APP, topic, p): 30 for topic in w.sources for p in range(w.cluster.partitions)}
     w.publish(50, seed=1)
     await w.finish()
 
