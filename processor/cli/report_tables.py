@@ -165,9 +165,17 @@ def _variants(report: Report) -> Iterator[RenderableType]:
         if any(row.enrollments for row in shown):
             columns = ["variant", "got it", "rate", "difference", "95%", "p", ""]
             title = f"{program}, variants of {split}"
-            yield table(
-                title, columns, [_variant(row) for row in shown], right=range(1, 7), whole=range(1, 8)
-            )
+            cells = [_variant(row) for row in shown]
+            right, whole = range(1, 7), range(1, 8)
+            if any(row.share is not None for row in shown):
+                title += ", those dealt evenly"
+                columns[1:1] = ["share now", "by share"]
+                cells = [
+                    (one[0], percent(row.share or 0.0), row.chosen, *one[1:])
+                    for one, row in zip(cells, shown, strict=True)
+                ]
+                right, whole = range(1, 9), range(1, 10)
+            yield table(title, columns, cells, right=right, whole=whole)
 
 
 def _variant(row: VariantRow) -> Sequence[object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from processor.core.best import counted_until, note_event, note_goal
 from processor.core.forks import end_of_branch, join
 from processor.core.lifecycle import (
     ACTIVE,
@@ -120,11 +121,14 @@ def _mark_done(turn: Turn, enrollment: Enrollment, step: str) -> None:
 
 
 def _complete(turn: Turn, program: Program, enrollment: Enrollment) -> None:
-    """All steps are done: wait for the goal while its window is open, or end."""
+    """All steps are done: wait while the goal, or a split's success, can still come; or end."""
     record(turn, "completed", enrollment)
-    if program.goal is not None and enrollment.goal_by_ms > turn.now_ms:
+    until_ms = 0 if program.goal is None else enrollment.goal_by_ms
+    if program.bests:
+        until_ms = max(until_ms, counted_until(program, enrollment))
+    if until_ms > turn.now_ms:
         enrollment.tracks = []
-        enrollment.due_ms = enrollment.goal_by_ms
+        enrollment.due_ms = until_ms
         move_enrollment(enrollment, "observe")
         turn.derived.append(("program_ended", {"program": program.name, "reason": "completed"}))
     else:
@@ -181,6 +185,8 @@ def hear(turn: Turn, program: Program, enrollment: Enrollment) -> None:
     """The event at hand concerns this program: its goal, then its exits, then steps that listen."""
     event_type = turn.event_type
     look_at(turn, enrollment)
+    if event_type in program.best_events and enrollment.state != PENDING:
+        note_event(turn, program, enrollment)
     if event_type in program.goal_events and _reaches_goal(turn, program, enrollment):
         return
     exits = program.exit_events.get(event_type)
@@ -204,6 +210,8 @@ def _reaches_goal(turn: Turn, program: Program, enrollment: Enrollment) -> bool:
     if test is not None and not test(turn):
         return False
     reason = turn.event_type if turn.event_type in goal.events else "condition"
+    if program.bests:
+        note_goal(turn, program, enrollment)
     end(turn, enrollment, "goal", reason, detail=_worth(turn, goal))
     return True
 
@@ -224,6 +232,8 @@ def look(turn: Turn, program: Program, enrollment: Enrollment) -> None:
     if goal is not None and goal.condition is not None and enrollment.state != PENDING:
         in_time = turn.now_ms <= enrollment.goal_by_ms
         if in_time and goal.condition(turn):
+            if program.bests:
+                note_goal(turn, program, enrollment)
             end(turn, enrollment, "goal", "condition", detail=_worth(turn, goal))
             return
     for way in program.exit_conditions:
@@ -274,7 +284,7 @@ def fire(turn: Turn, program: Program, enrollment: Enrollment) -> None:
         if enrollment.state in {ACTIVE, PENDING}:
             end(turn, enrollment, "exit", next(way.reason for way in program.exits if way.after_ms))
         else:
-            end(turn, enrollment, "window_closed", "window_closed")
+            end(turn, enrollment, "window_closed", "counted" if program.goal is None else "window_closed")
         return
     for track in enrollment.tracks:
         if 0 < track.due_ms <= now_ms and enrollment.state != ENDED:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from processor.core.best import collect, take_shares
 from processor.core.events import Message
 from processor.core.shared import LEASE_WAITERS_MAX, Lease
 
@@ -75,7 +76,11 @@ def unit_for(turn: Turn, program: Program) -> bool:
 
 
 def advance_shared(shared: Shared, message: Message) -> list[Output]:
-    """A message to the partition's shared row: a request at a quantity's home, or the home's answer."""
+    """A message to the partition's shared row: a request or a report at a home, or the home's answer."""
+    if message.kind == "split_counts":
+        return collect(shared, message)
+    if message.kind == "split_shares":
+        return take_shares(shared, message)
     name = message.body["lease"]
     if message.kind == "lease_ask":
         given = shared.granted.get(name, 0)

@@ -16,6 +16,7 @@ from processor.core.sending import Blackout, Cap, Channel, Policies, Purpose, Qu
 from processor.core.time import Cron
 
 if TYPE_CHECKING:
+    from processor.core.best import Best
     from processor.core.turn import Turn
 
 __all__ = [
@@ -252,6 +253,8 @@ class Program:
     exit_conditions: tuple[Exit, ...]
     exit_after_ms: int  # 0: never
     keyed: bool
+    bests: tuple[Best, ...] = ()  # of splits by best performer
+    best_events: frozenset[str] = frozenset()  # that they count, where that is not the goal
     timed: frozenset[str] = frozenset()  # steps that later waits count from
     group: str = ""  # the hierarchy it is in, "" for none
     rank: float = 0.0  # its place in the hierarchy: the higher goes before the lower

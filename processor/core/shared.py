@@ -1,6 +1,7 @@
 """The partition's own row: what its contacts share. It is stored and changelogged like any other row.
 
-Round-robin positions, the next instants of schedules, open sweeps, and leases on global quantities. A global
+Round-robin positions, the next instants of schedules, open sweeps, leases on global quantities, and the
+results of splits by best performer (:mod:`processor.core.best`). A global
 quantity (a cap on entrants, say) has one home partition, picked by the hash of its name, which grants units
 to the others by messages in the log; see :mod:`processor.core.leases`.
 """
@@ -11,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["LEASE_WAITERS_MAX", "OPEN_SWEEPS_MAX", "Lease", "Shared", "SweepRun"]
+__all__ = ["LEASE_WAITERS_MAX", "OPEN_SWEEPS_MAX", "Lease", "Shared", "SplitHere", "SplitPool", "SweepRun"]
 
 OPEN_SWEEPS_MAX: Final = 64  # further schedules wait until the oldest walk has ended
 LEASE_WAITERS_MAX: Final = 10_000  # contacts beyond it are refused and recorded ("lease_queue_full")
@@ -35,6 +36,33 @@ class Lease(msgspec.Struct, array_like=True, gc=False):
     waiting: list[str]
 
 
+class SplitHere(msgspec.Struct, array_like=True, gc=False):
+    """A split by best performer as this partition sees it: what it counts, and what it was told.
+
+    ``counts`` are those since the last report, by "period variant": [dealt evenly, successes]. ``shares``
+    are in percent, none while too little is known; ``results`` those that they come from.
+    """
+
+    period: int = 0
+    counts: dict[str, list[int]] = {}
+    shares: dict[str, float] = {}
+    results: dict[str, list[int]] = {}
+    round: int = 0
+
+
+class SplitPool(msgspec.Struct, array_like=True, gc=False):
+    """A split's results at its home: ``open`` by "period variant", ``totals`` of periods before ``folded``.
+
+    ``partitions`` are those that have reported, and are told the shares.
+    """
+
+    folded: int = 0
+    open: dict[str, list[int]] = {}
+    totals: dict[str, list[int]] = {}
+    round: int = 0
+    partitions: list[int] = []
+
+
 class Shared(msgspec.Struct, array_like=True, gc=False):
     """The partition's row.
 
@@ -52,6 +80,8 @@ class Shared(msgspec.Struct, array_like=True, gc=False):
     cursor: str = ""
     leases: dict[str, Lease] = {}
     granted: dict[str, int] = {}
+    splits: dict[str, SplitHere] = {}
+    pools: dict[str, SplitPool] = {}
 
     def encode(self) -> bytes:
         """The row as bytes."""

@@ -165,7 +165,12 @@ def _highest_first(entries: list[Entry], programs: Mapping[str, Program]) -> tup
 
 
 def _listens(program: Program, name: str) -> bool:
-    return name in program.listeners or name in program.goal_events or name in program.exit_events
+    return (
+        name in program.listeners
+        or name in program.goal_events
+        or name in program.exit_events
+        or name in program.best_events
+    )
 
 
 def _closed(found: set[str], segments: Mapping[str, Segment]) -> tuple[str, ...]:

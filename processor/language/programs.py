@@ -15,6 +15,7 @@ from processor.language.entries import entries, entry_types
 from processor.language.expressions import Compiler
 from processor.language.problems import Mark
 from processor.language.records import Form
+from processor.language.step_best import with_goal
 from processor.language.wiring import Steps, name_steps, variants, walk, wire
 
 if TYPE_CHECKING:
@@ -83,26 +84,19 @@ def program(
     if "steps" in form and not form["steps"]:
         problems.error(form.at("steps"), "no-steps", "the program has no steps", "write at least one step")
     goal = _goal(site)
+    bests = with_goal(nodes, {steps.ids[id(step)]: step for step in walk(steps.forms)}, goal, problems)
     exits = _exits(site)
     for node in nodes.values():
         site.later.extend(node.expressions)
-    name = form.get("program", "")
-    made_entries = entries(entry_forms, name, compiler, timezone)
+    made_entries = entries(entry_forms, form.get("program", ""), compiler, timezone)
     opens_ms, closes_ms = _window(form, compiler, timezone)
-    group, rank = _hierarchy(form)
     made = Program(
-        name=name,
-        version=form.get("version", 1),
-        description=form.get("description", ""),
-        purpose=form.get("purpose", ""),
-        priority=form.get("priority", PRIORITY),
+        **_plain(form),
         entries=made_entries,
         audience=_audience(site),
         opens_ms=opens_ms,
         closes_ms=closes_ms,
         reenter_ms=form.get("reenter", _usual_reentry(made_entries)),
-        entrants_max=form["entrants"].get("at_most", 0) if "entrants" in form else 0,
-        holdout_share=float(form.get("holdout", 0)),
         goal=goal,
         exits=exits,
         nodes=nodes,
@@ -114,16 +108,32 @@ def program(
         exit_events=_by_event(exits),
         exit_conditions=tuple(way for way in exits if way.condition is not None),
         exit_after_ms=min((way.after_ms for way in exits if way.after_ms), default=0),
+        bests=bests,
+        best_events=frozenset(name for rule in bests for name in rule.events),
         timed=frozenset(
             step for node in nodes.values() if (step := getattr(node, "after_step", "")) in nodes
         ),
-        group=group,
-        rank=rank,
         keyed=any(entry.key is not None for entry in made_entries),
         file=file,
     )
     marks = {steps.ids[id(step)]: step.mark for step in walk(steps.forms)}
     return made, ProgramSource(file, form, marks)
+
+
+def _plain(form: Form) -> dict[str, Any]:
+    """Return what a program says in one word or number, by the field of :class:`Program`."""
+    group, rank = _hierarchy(form)
+    return {
+        "name": form.get("program", ""),
+        "version": form.get("version", 1),
+        "description": form.get("description", ""),
+        "purpose": form.get("purpose", ""),
+        "priority": form.get("priority", PRIORITY),
+        "entrants_max": form["entrants"].get("at_most", 0) if "entrants" in form else 0,
+        "holdout_share": float(form.get("holdout", 0)),
+        "group": group,
+        "rank": rank,
+    }
 
 
 def _step_names(steps: Steps, base: Names, types: tuple[str, ...], compiler: Compiler) -> Names:

@@ -49,12 +49,13 @@ class Site(msgspec.Struct):
         """Return the condition of a key, or None where it is absent."""
         return self.expression(key, "boolean", form).fn if key in (form or self.form) else None
 
-    def heard(self, key: str, types: tuple[str, ...]) -> Fn | None:
+    def heard(self, key: str, types: tuple[str, ...], form: Form | None = None) -> Fn | None:
         """Return a condition in which ``event.`` is an event of these types that is being looked at."""
-        if key not in self.form:
+        given = form or self.form
+        if key not in given:
             return None
         names = msgspec.structs.replace(self.names, event_types=types, event_is_entry=False)
-        return self._keep(self.compiler.expression(self.form[key], names, "boolean")).fn
+        return self._keep(self.compiler.expression(given[key], names, "boolean")).fn
 
     def text(self, key: str) -> Expression:
         """Return the compiled text template of a key."""

@@ -79,9 +79,32 @@ SPLIT_BRANCH: Final = Record(
     title="a variant of a split step",
     fields={
         "share": Field(
-            Number(above=0, maximum=100, examples=(50,)), "percent of the contacts", required=True
+            Number(above=0, maximum=100, examples=(50,)),
+            "percent of the contacts; needed where there is no best_by",
         ),
         "steps": Field(STEPS, "what they get; nothing where this is absent"),
+    },
+)
+_BEST_BY: Final = Record(
+    name="best_by",
+    title="best_by",
+    doc="Shares that move to the variant with the best rate.",
+    fields={
+        "on": Field(
+            OneOrMany(item=Ref(kind="event", examples=("email_clicked",))),
+            "the event that is a success; default the program's goal",
+        ),
+        "if": Field(CONDITION, "only events for which this holds"),
+        "within": Field(Duration(examples=("3d",)), "how long after the split it counts"),
+        "explore": Field(Number(minimum=0, maximum=100), "percent that go on being dealt evenly; default 20"),
+        "at_least": Field(
+            Number(minimum=1, maximum=1_000_000, whole=True),
+            "results of each variant before shares move; default 100",
+        ),
+        "every": Field(Duration(examples=("1d",)), "how often shares move; default 1d"),
+        "settles_at": Field(
+            Number(above=50, maximum=100), "percent of certainty at which the best takes all; default 95"
+        ),
     },
 )
 _FALLBACK_CHANNEL: Final = Ref(kind="channel", examples=("sms",))
@@ -210,13 +233,17 @@ STEP_RECORDS: Final[dict[str, Record]] = {
     ),
     "split": _step(
         "split",
-        "Divide the contacts by fixed shares that add up to 100.",
+        "Divide the contacts by fixed shares that add up to 100, or by what each variant has brought.",
         {
             "split": Field(
                 MapOf(key=WORD_NAME, value=SPLIT_BRANCH, least=1, what="variants"),
                 "the variants",
                 required=True,
-            )
+            ),
+            "best_by": Field(
+                Either(text=Choice(options=("goal",)), other=_BEST_BY),
+                "shares move to the variant with the best rate: of the program's goal, or of an event",
+            ),
         },
         {"split": {"a": {"share": 50, "steps": []}, "b": {"share": 50, "steps": []}}},
     ),

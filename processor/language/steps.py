@@ -25,6 +25,7 @@ from processor.core.nodes import (
 from processor.language.problems import instead, quoted
 from processor.language.records import Form
 from processor.language.site import Builder, Site
+from processor.language.step_best import build_best
 from processor.language.step_sends import build_alert, build_route, build_send, build_series, build_webhook
 from processor.language.step_waits import build_wait, build_wait_for, build_wait_until
 
@@ -56,6 +57,14 @@ def _decide(site: Site) -> Node:
 
 def _split(site: Site) -> Node:
     variants = site["split"].values
+    if "best_by" in site.form:
+        return build_best(site)
+    for name, variant in variants.items():
+        if "share" not in variant:
+            message = f"the variant {quoted(name)} has no share"
+            fix = "write share: 50, or best_by: goal beside split for shares that move to the best"
+            site.wrong("share", "split-shares", message, fix, variant)
+            return Split(id=site.id, next=site.next, branches=())
     total = sum(variant["share"] for variant in variants.values())
     if abs(total - 100) > _SHARE_TOLERANCE:
         given = " + ".join(f"{variant['share']:g}" for variant in variants.values())

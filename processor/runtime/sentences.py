@@ -110,7 +110,10 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "derived_events": "too much followed from one event; the rest was dropped",
     },
     "goal": {"condition": "its condition holds"},
-    "observed_out": {"window_closed": "its time was up"},
+    "observed_out": {
+        "window_closed": "its time was up",
+        "counted": "it has none; what a split counts could still come until now",
+    },
 }
 """kind -> reason -> what it means. Reasons that people write (an exit's, a branch's) are not here."""
 
@@ -249,6 +252,22 @@ def _stepped(moment: Moment, show: Callable[[int], str]) -> str:
     return f"{moment.step}: went where {moment.reason}"
 
 
+def _split(moment: Moment, show: Callable[[int], str]) -> str:
+    said = f"{moment.step}: the variant is {moment.reason}"
+    dealt = moment.detail.get("dealt")
+    if dealt == "even":
+        return f"{said}, dealt evenly: there are too few results yet"
+    if dealt is None:
+        return said
+    results = ", ".join(
+        f"{variant} {hits} of {count}" for variant, (count, hits) in moment.detail.get("results", {}).items()
+    )
+    if dealt == "trial":
+        return f"{said}, dealt evenly, as some go on trying all of them ({results})"
+    share = moment.detail.get("shares", {}).get(moment.reason, 0.0)
+    return f"{said}, which now gets {share:g}% by what each has brought ({results})"
+
+
 def _scored(moment: Moment, show: Callable[[int], str]) -> str:
     parts = [
         f"{line['score']} {line['points']:+g} = {line['after']:g} ({line['rule']})"
@@ -289,7 +308,7 @@ _SENTENCES: Final[Mapping[str, Callable[[Moment, Callable[[int], str]], str]]] =
     "holdout": _words(_reason),
     "stepped": _stepped,
     "waiting": _waiting,
-    "split": _words(lambda m: f"{m.step}: the variant is {m.reason}"),
+    "split": _split,
     "held": _held,
     "suppressed": _suppressed,
     "fell_back": _words(lambda m: f"goes to {m.detail.get('to_channel')} instead: {_reason(m)}"),

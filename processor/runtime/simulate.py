@@ -182,5 +182,5 @@ def _decided(program: Program, split: str, variant: str) -> Program:
         known = ", ".join(name for name, _, _ in node.branches)
         raise KeyError(f'the split "{split}" has no variant "{variant}", only {known}')
     branches = tuple((name, 100.0 if name == variant else 0.0, target) for name, _, target in node.branches)
-    nodes = {**program.nodes, split: dataclasses.replace(node, branches=branches)}
+    nodes = {**program.nodes, split: dataclasses.replace(node, branches=branches, best=None)}
     return dataclasses.replace(program, nodes=nodes)

@@ -143,6 +143,25 @@ _entries = st.sampled_from(
         {"by_hand": True},
     ]
 )
+_BEST_BY = {"on": "email_clicked", "within": "2d", "every": "5h", "at_least": 1, "explore": 50}
+
+
+def _by_best(value: Any, best_by: Any) -> Any:
+    """Splits with fixed shares made splits by best performer."""
+    if isinstance(value, list):
+        return [_by_best(one, best_by) for one in value]
+    if not isinstance(value, dict):
+        return value
+    made = {key: _by_best(one, best_by) for key, one in value.items()}
+    if "split" in made:
+        made["split"] = {
+            name: {key: one for key, one in way.items() if key != "share"}
+            for name, way in made["split"].items()
+        }
+        made["best_by"] = best_by
+    return made
+
+
 programs = st.fixed_dictionaries(
     {
         "program": st.just("p"),
@@ -166,8 +185,10 @@ programs = st.fixed_dictionaries(
 )
 
 
-@given(program=programs, log=logs(max_size=25))
-def test_random_programs_over_random_logs_never_raise(program, log):
+@given(program=programs, log=logs(max_size=25), best_by=st.sampled_from([None, "goal", _BEST_BY]))
+def test_random_programs_over_random_logs_never_raise(program, log, best_by):
+    if best_by and ("goal" in program or best_by != "goal"):
+        program = _by_best(program, best_by)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "programs").mkdir()

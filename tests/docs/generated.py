@@ -18,7 +18,18 @@ from typing import Any
 from processor.codec import events as codec
 from processor.codec import outputs, registry, sizes
 from processor.codec.wire import WIRE_REASONS
-from processor.core import enrollments, entries, history, identity, limits, machine, nodes, shared, topics
+from processor.core import (
+    best,
+    enrollments,
+    entries,
+    history,
+    identity,
+    limits,
+    machine,
+    nodes,
+    shared,
+    topics,
+)
 from processor.core.expressions.functions import FUNCTIONS, signature
 from processor.core.lifecycle import DECISIONS
 from processor.language import compile as loading
@@ -91,6 +102,7 @@ LIMITS: tuple[tuple[Any, str, str, str], ...] = (
         "occurrences in a histogram of hours",
         "all are halved",
     ),
+    (best, "COHORTS_MAX", "periods of a split by best performer open at a time", "the topology is refused"),
     (nodes, "PIECES_MAX", "pieces of a series, remembered in the row", "the topology is refused"),
     (steps, "BRANCHES_MAX", "branches of a parallel step", "the topology is refused"),
     (enrollments, "STEPS_PER_TURN_MAX", "steps of an enrollment in one turn", "it ends: `runaway`"),

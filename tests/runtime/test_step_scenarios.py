@@ -9,7 +9,7 @@ import pytest
 from processor.language import load_scenarios, load_topology
 from processor.runtime.preview import Person, preview
 from processor.runtime.scenario import run_scenario
-from processor.runtime.sentences import sentence
+from processor.runtime.sentences import Moment, sentence
 
 TOPOLOGY = """
 topology: test
@@ -197,3 +197,20 @@ def test_a_series_sends_what_the_contact_has_not_had(scenario):
         """,
     )
     assert "series-email: there is no further piece that the contact has not had" in said(result)
+
+
+def test_explain_says_how_a_split_by_best_performer_dealt():
+    def of(detail):
+        return sentence(Moment("split", "ana", 0, "p", 1, "e", "s", "bold", detail), str)
+
+    results = {"plain": [120, 9], "bold": [118, 14]}
+    counts = "plain 9 of 120, bold 14 of 118"
+    assert of({}) == "s: the variant is bold"
+    assert of({"dealt": "even"}) == "s: the variant is bold, dealt evenly: there are too few results yet"
+    more = {"shares": {"plain": 11.2, "bold": 88.8}, "results": results}
+    assert of({"dealt": "trial", **more}) == (
+        f"s: the variant is bold, dealt evenly, as some go on trying all of them ({counts})"
+    )
+    assert of({"dealt": "best", **more}) == (
+        f"s: the variant is bold, which now gets 88.8% by what each has brought ({counts})"
+    )

@@ -33,7 +33,7 @@ def _unused_segments(lint: Lint) -> Iterator[Finding]:
                 used.update(_TEXTS.findall(scalar.text))
     # Who waits for any change of a segment, without a condition, uses them all.
     for program in lint.programs:
-        heard = {*program.listeners, *program.exit_events, *program.goal_events}
+        heard = {*program.listeners, *program.exit_events, *program.goal_events, *program.best_events}
         heard.update(entry.event for entry in program.entries if not entry.match)
         derived = derived or bool(heard & {"segment_entered", "segment_left"})
     for name in lint.topology.segments:
@@ -54,7 +54,7 @@ def _unused_scores(lint: Lint) -> Iterator[Finding]:
             if "event.score" in scalar.text:
                 used.update(_TEXTS.findall(scalar.text))
     for program in lint.programs:
-        heard = {*program.listeners, *program.exit_events, *program.goal_events}
+        heard = {*program.listeners, *program.exit_events, *program.goal_events, *program.best_events}
         heard.update(entry.event for entry in program.entries if not entry.match)
         if heard & {"score_reached", "grade_changed"}:
             return

@@ -23,8 +23,8 @@ from processor.core.turn import NEVER_MS
 from processor.runtime.report.calendar import Slots
 
 __all__ = [
-    "BEGAN", "COMPLETED", "EXITED", "GOAL", "HELD_OUT", "HELD_OUT_OF_ALL", "OUTCOMES", "WINDOW_CLOSED",
-    "Accumulator", "Columns", "States",
+    "BEGAN", "BY_BEST", "COMPLETED", "EXITED", "GOAL", "HELD_OUT", "HELD_OUT_OF_ALL", "OUTCOMES",
+    "WINDOW_CLOSED", "Accumulator", "Columns", "States",
 ]  # fmt: skip
 
 # Flags of an enrollment.
@@ -33,6 +33,10 @@ BEGAN, HELD_OUT, HELD_OUT_OF_ALL, GOAL, EXITED, COMPLETED, WINDOW_CLOSED = (1 <<
 # What can become of an enrollment at a step; each is a bit of the enrollment's mask, OUTCOMES bits a step.
 OUTCOMES: Final = ("reached", "sent", "suppressed", "held", "heard", "timed_out")
 _REACHED, _SENT, _SUPPRESSED, _HELD, _HEARD, _TIMED_OUT = (1 << bit for bit in range(len(OUTCOMES)))
+
+# Behind the name of a variant that a split by best performer chose by what each had brought: only those that
+# it dealt evenly can be compared with each other.
+BY_BEST: Final = "\0best"
 
 
 class States:
@@ -111,7 +115,8 @@ class Accumulator:
     there. Decisions before ``from_ms`` are looked at, since grades have a past; enrollments that began then
     do not count. ``programs`` are the only ones to look at, where it is given.
 
-    Attributes, besides the columns and their states: ``by_slot`` has counts over time, (kind, name) -> slot
+    Attributes, besides the columns and their states: ``shares`` are the latest of splits by best performer,
+    with their instant, by (program, step); ``by_slot`` has counts over time, (kind, name) -> slot
     -> count, of the kinds entered, goal, sent and suppressed; ``suppressed`` is by (program, channel,
     reason), ``refused`` by (program, reason); ``grade_moves`` is (score, grade) -> slot -> contacts that came
     less those that went, in which the grade None is that of contacts never scored; ``contacts_by_slot`` is
@@ -130,6 +135,7 @@ class Accumulator:
         self.slots = Slots(zone)
         self.columns = Columns()
         self.sent, self.variants, self.grades = States(), States(), States()
+        self.shares: dict[tuple[str, str], tuple[int, Mapping[str, float]]] = {}
         self.programs: dict[str, int] = {}
         self.versions: dict[str, set[int]] = {}
         self.steps: list[dict[str, int]] = []  # of each program: step -> its number
@@ -276,7 +282,14 @@ class Accumulator:
     def _split(self, decision: Decision, place: int, slot: int) -> None:
         self._mark(decision, place, _REACHED)
         variants = self.columns.variants
-        variants[place] = self.variants.move(variants[place], (decision.step, decision.reason), _assigned)
+        chosen = decision.reason
+        detail = decision.detail
+        if detail and "dealt" in detail:
+            chosen += BY_BEST if detail["dealt"] == "best" else ""
+            known = self.shares.get((decision.program, decision.step))
+            if known is None or known[0] <= decision.at_ms:
+                self.shares[decision.program, decision.step] = (decision.at_ms, detail.get("shares", {}))
+        variants[place] = self.variants.move(variants[place], (decision.step, chosen), _assigned)
 
     def _commanded(self, decision: Decision, place: int, slot: int) -> None:
         self._mark(decision, place, _REACHED | _SENT)

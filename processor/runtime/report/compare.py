@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from processor.core.nodes import Split
-from processor.runtime.report.accumulate import GOAL, Accumulator
+from processor.runtime.report.accumulate import BY_BEST, GOAL, Accumulator
 from processor.runtime.report.model import HoldoutRow, MoneyRow, VariantRow
 from processor.runtime.report.statistics import (
     Mean,
@@ -88,15 +89,21 @@ def variant_rows(
 ) -> Iterable[VariantRow]:
     """Yield the variants of each split, the first one as the base of the others.
 
-    Splits and variants are in the order of the program; those that it no longer has come last.
+    Splits and variants are in the order of the program; those that it no longer has come last. Of a split by
+    best performer those are compared that were dealt evenly.
     """
     by_state: dict[int, list[int]] = {}
     for place in treated.places:
         by_state.setdefault(found.columns.variants[place], []).append(place)
     met: dict[str, dict[str, list[int]]] = {}
+    chosen: Counter[tuple[str, str]] = Counter()
     for state in sorted(by_state):
         for split, variant in found.variants.tuples[state]:
-            met.setdefault(split, {}).setdefault(variant, []).extend(by_state[state])
+            if variant.endswith(BY_BEST):
+                chosen[split, variant.removesuffix(BY_BEST)] += len(by_state[state])
+                met.setdefault(split, {}).setdefault(variant.removesuffix(BY_BEST), [])
+            else:
+                met.setdefault(split, {}).setdefault(variant, []).extend(by_state[state])
     nodes = program.nodes if program is not None else {}
     for split in [
         *(step for step, node in nodes.items() if isinstance(node, Split)),
@@ -106,7 +113,14 @@ def variant_rows(
         known = [branch[0] for branch in node.branches] if isinstance(node, Split) else []
         variants = [*known, *sorted(set(met.get(split, ())) - set(known))]
         arms = [treated.part(found, met.get(split, {}).get(variant, [])) for variant in variants]
-        yield from _compared(name, split, variants, arms, has_goal=has_goal)
+        rows = _compared(name, split, variants, arms, has_goal=has_goal)
+        if (name, split) not in found.shares:
+            yield from rows
+            continue
+        shares = found.shares[name, split][1]
+        for row in rows:
+            share = shares.get(row.variant, 0.0) / 100 if shares else 1 / len(variants)
+            yield replace(row, chosen=chosen[split, row.variant], share=share)
 
 
 def _compared(
@@ -148,6 +162,8 @@ def _compared(
             cost=arm.cost,
             value=arm.value,
             value_each=arm.mean.value,
+            chosen=0,
+            share=None,
         )
 
 

@@ -131,6 +131,8 @@ class VariantRow:
     cost: float = _of("of those commands")
     value: float = _of("of the goals")
     value_each: float = _of("value / enrollments")
+    chosen: int = _of("that got it besides, by what each variant had brought: not in `enrollments`")
+    share: float | None = _of("share it gets now, of a split by best performer")
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ SHAPE = {
     "variants": (
         "program split variant base enrollments goals rate rate_low rate_high difference "
         "difference_low difference_high p p_adjusted detectable verdict commands cost value "
-        "value_each"
+        "value_each chosen share"
     ),
     "holdouts": (
         "program holdout treated treated_goals treated_rate treated_low treated_high held_out "

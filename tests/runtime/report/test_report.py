@@ -267,6 +267,42 @@ def test_a_split_with_one_variant(tmp_path):
     )
 
 
+def test_of_a_split_by_best_performer_those_dealt_evenly_are_compared(tmp_path):
+    text = PROGRAM
+    for share in ("34", "33"):
+        text = text.replace(f"share: {share}, ", "")
+    small = topology(tmp_path, {"one": f"{text}    best_by: goal\n"})
+    split = "split-plain-bold-text"
+    log = [
+        Decision(kind, f"c-{number}", day(number + hours), "one", 1, f"e-{number}", step, reason, detail)
+        for number in range(30)
+        for hours, kind, step, reason, detail in (
+            (0.1, "entered", "", "", None),
+            (
+                0.2,
+                "split",
+                split,
+                "bold" if number % 3 else "text",
+                {"dealt": "even"}
+                if number < 10
+                else {
+                    "dealt": "best" if number % 3 else "trial",
+                    "shares": {"plain": 5.0, "bold": 80.0 + number / 10, "text": 12.0},
+                },
+            ),
+            (0.3, "goal", "", "bought", None),
+        )
+    ]
+    rows = report_of(small, log).variants
+    assert [(r.variant, r.enrollments, r.goals, r.chosen, round(r.share or 0, 3)) for r in rows] == [
+        ("plain", 0, 0, 0, 0.05),
+        ("bold", 6, 6, 14, 0.829),
+        ("text", 10, 10, 0, 0.12),
+    ]
+    begun = report_of(small, log[:6]).variants
+    assert {round(r.share or 0, 3) for r in begun} == {0.333}
+
+
 def test_nothing_at_all(made):
     report = report_of(made, [])
     assert (report.decisions, report.contacts, report.first_ms, report.activity, report.grades) == (

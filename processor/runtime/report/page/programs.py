@@ -278,7 +278,11 @@ def _split(split: str, rows: Sequence[VariantRow], name: str, currency: str) -> 
     title = f"Variants of {split}"
     judged = any(row.verdict for row in rows)
     worth = any(row.value for row in rows)
+    moving = any(row.share is not None for row in rows)
     head = ["variant", "enrollments", "sends"]
+    if moving:
+        title += ", those dealt evenly"
+        head = ["variant", "share now", "got it by share", "enrollments", "sends"]
     if judged:
         head += ["goals", "rate", "95% interval", "difference", "95% interval", "p"]
     if worth:
@@ -287,7 +291,10 @@ def _split(split: str, rows: Sequence[VariantRow], name: str, currency: str) -> 
     head += [""] if judged else []
     body = []
     for row in rows:
-        cells = [esc(row.variant), count(row.enrollments), count(row.commands)]
+        cells = [esc(row.variant)]
+        if moving:
+            cells += [percent(row.share or 0.0), count(row.chosen)]
+        cells += [count(row.enrollments), count(row.commands)]
         if judged:
             cells += _judged(row)
         if worth:
