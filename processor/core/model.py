@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from processor.core.sections import Enrollment, Track
-from processor.core.sending import Blackout, Cap, Channel, Policies, Purpose, QuietHours, Team
+from processor.core.sending import Blackout, Cap, Channel, Dormant, Policies, Purpose, QuietHours, Team
 from processor.core.time import Cron
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from processor.core.turn import Turn
 
 __all__ = [
-    "Audience", "Blackout", "Cap", "Channel", "Entry", "Exit", "Expression", "Fn", "Goal", "Grade", "Node",
-    "Policies", "Program", "Purpose", "QuietHours", "Reaction", "ScoreModel", "ScoreRule", "Segment",
+    "Audience", "Blackout", "Cap", "Channel", "Dormant", "Entry", "Exit", "Expression", "Fn", "Goal", "Grade",
+    "Node", "Policies", "Program", "Purpose", "QuietHours", "Reaction", "ScoreModel", "ScoreRule", "Segment",
     "SeriesSpec", "Team", "Topics", "Topology", "Uses",
 ]  # fmt: skip
 

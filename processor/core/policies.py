@@ -1,4 +1,4 @@
-"""What may be sent to whom, and when: consent, suppression, blackouts, quiet hours, caps, holdouts.
+"""What may be sent to whom, and when: consent, blackouts, quiet hours, the dormant, caps, holdouts.
 
 :func:`judge` is asked once for each send that a step wants to make. Its answer is a verdict with the name of
 the rule, so that every send held back can be listed and explained. A transactional purpose (a receipt, a
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from mypy_extensions import i64
 
+from processor.core.dormant import covers, keep_sends_after, spared_until
 from processor.core.ids import share_of
 from processor.core.time import local_span, next_quiet_start, quiet_until
 from processor.core.turn import zone_of
@@ -64,6 +65,11 @@ def judge(turn: Turn, purpose: Purpose, channel: Channel, when_quiet: str, when_
     silent = _silent_now(turn, purpose.name, channel.name, when_quiet)
     if silent is not None:
         return silent
+    for rule in policies.dormant:
+        if covers(rule, purpose.name, channel.name):
+            until = spared_until(turn, rule)
+            if until:
+                return Verdict(when_capped, f"dormant:{rule.name}", until)
     for cap in policies.caps:
         if _covers(cap, purpose.name, channel.name):
             until = _free_at(turn, cap)
@@ -116,13 +122,16 @@ def _free_at(turn: Turn, cap: Cap) -> int:
 
 def remember_send(turn: Turn, purpose: Purpose, channel: Channel) -> None:
     """Count a send toward the caps; what is older than the longest cap, or beyond SENT_MAX, is let go."""
-    caps = turn.topology.policies.caps
-    if channel.kind != "message" or purpose.transactional or not caps:
+    policies = turn.topology.policies
+    caps = policies.caps
+    if channel.kind != "message" or purpose.transactional or not (caps or policies.dormant):
         return
     longest_ms = 0
     for cap in caps:
         longest_ms = max(longest_ms, cap.per_ms)
     keep_after_ms = turn.now_ms - longest_ms
+    if policies.dormant:
+        keep_after_ms = keep_sends_after(turn, policies.dormant, keep_after_ms)
     turn.row.change_sends().add(turn.now_ms, channel.name, purpose.name, keep_after_ms)
 
 

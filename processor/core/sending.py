@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-__all__ = ["Blackout", "Cap", "Channel", "Policies", "Purpose", "QuietHours", "Team"]
+__all__ = ["Blackout", "Cap", "Channel", "Dormant", "Policies", "Purpose", "QuietHours", "Team"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,22 @@ class Cap:
 
 
 @dataclass(frozen=True)
+class Dormant:
+    """At most ``at_most`` sends per ``per_ms`` (0: until there is life) to who is silent for ``inactive_ms``.
+
+    ``activities``: the event types that are signs of life; none: any.
+    """
+
+    name: str
+    inactive_ms: int
+    activities: tuple[str, ...]
+    at_most: int
+    per_ms: int
+    channels: frozenset[str]  # empty: all
+    purposes: frozenset[str]  # empty: all but transactional
+
+
+@dataclass(frozen=True)
 class Policies:
     """The rules every send has to pass."""
 
@@ -73,6 +89,7 @@ class Policies:
     holdout_share: float
     salt: str  # keys the hash behind holdouts and splits
     blackouts: tuple[Blackout, ...] = ()
+    dormant: tuple[Dormant, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ __all__ = [
     "arm_idle",
     "earliest",
     "idle_since",
+    "last_activity",
     "look_again",
     "postpone_idle",
     "quarantine",
@@ -122,11 +123,16 @@ def _date_due(turn: Turn, entry: Entry, after_ms: int) -> int | None:
 
 def idle_since(turn: Turn, entry: Entry) -> int:
     """When the contact last did anything that counts as activity for the entry (ms; 0 for never)."""
-    if not entry.activities:
+    return last_activity(turn, entry.activities)
+
+
+def last_activity(turn: Turn, activities: tuple[str, ...]) -> int:
+    """When the contact last did any of these event types, any at all for none (ms; 0 for never)."""
+    if not activities:
         return turn.row.active_ms
     history = turn.row.history
     latest_ms = 0
-    for name in entry.activities:
+    for name in activities:
         series = history.get(name)
         if series is not None:
             latest_ms = max(latest_ms, series.last_ms)

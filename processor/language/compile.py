@@ -224,6 +224,7 @@ def _compile(
     pairs = [program(given, file, compiler, made_channels, timezone) for file, given in forms.items()]
     programs = {made.name: made for made, _ in pairs}
     sources = {made.name: source for made, source in pairs}
+    rules_of_sending = policies(form, compiler.problems)
     parts = Parts(
         event_types=known.events,
         declared=known.declared,
@@ -231,6 +232,7 @@ def _compile(
         segments=ordered,
         rules=rules,
         expressions=compiler.compiled,
+        dormant=rules_of_sending.dormant,
     )
     entries = [entry for one in programs.values() for entry in one.entries]
     dates = tuple(entry for entry in entries if entry.kind == "date")
@@ -246,7 +248,7 @@ def _compile(
         channels=made_channels,
         scores=with_limits(models, programs.values(), parts.expressions),
         segments=ordered,
-        policies=policies(form, compiler.problems),
+        policies=rules_of_sending,
         teams=teams(form),
         topics=topics(form, made_channels, compiler.problems),
         reactions=reactions(parts),

@@ -10,6 +10,7 @@ import msgspec
 
 from processor.core.history import merge_series, series_spec
 from processor.core.model import (
+    Dormant,
     Entry,
     Expression,
     Program,
@@ -34,13 +35,15 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     segments: Mapping[str, Segment]
     rules: Mapping[str, list[ScoreRule]]
     expressions: list[Expression]
+    dormant: tuple[Dormant, ...] = ()
 
 
 def reactions(parts: Parts) -> dict[str, Reaction]:
     """Return the reaction of each event type that anything reacts to."""
     entries = [entry for program in parts.programs.values() for entry in program.entries]
     idle = [entry for entry in entries if entry.kind == "inactive"]
-    series = _series(parts.expressions, idle)
+    signs = [name for rule in parts.dormant for name in rule.activities]
+    series = _series(parts.expressions, idle, signs)
     made = {}
     for name in parts.event_types:
         rules = tuple(parts.rules.get(name, ()))
@@ -143,10 +146,13 @@ def with_limits(
     }
 
 
-def _series(expressions: Iterable[Expression], idle: Iterable[Entry]) -> tuple[SeriesSpec, ...]:
+def _series(
+    expressions: Iterable[Expression], idle: Iterable[Entry], signs: Iterable[str]
+) -> tuple[SeriesSpec, ...]:
     """Return every history that is needed: what expressions count, and when an activity was last seen."""
     wanted = [spec for expression in expressions for spec in expression.uses.series]
     wanted.extend(series_spec(name) for entry in idle for name in entry.activities)
+    wanted.extend(series_spec(name) for name in signs)
     return merge_series(wanted)
 
 

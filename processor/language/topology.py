@@ -9,6 +9,7 @@ from processor.core.model import (
     Blackout,
     Cap,
     Channel,
+    Dormant,
     Policies,
     Purpose,
     QuietHours,
@@ -172,6 +173,7 @@ def policies(form: Form, problems: Problems) -> Policies:
         caps=caps,
         holdout_share=float(given.get("holdout", 0)),
         salt=given.get("salt", form.get("topology", "")),
+        dormant=tuple(_dormant(item) for item in given.get("dormant", ()) if not item.broken),
         blackouts=tuple(_blackout(item, problems) for item in given.get("blackouts", ()) if not item.broken),
     )
 
@@ -199,6 +201,20 @@ def _cap(item: Form) -> Cap:
         item.get("name", name),
         item["at_most"],
         item["per"],
+        frozenset(item.get("channels", ())),
+        frozenset(item.get("purposes", ())),
+    )
+
+
+def _dormant(item: Form) -> Dormant:
+    per_ms = item.get("per", 0)
+    spans = [format_duration(item["inactive"]), *([format_duration(per_ms)] if per_ms else [])]
+    return Dormant(
+        item.get("name", "-".join([*spans, str(item["at_most"])]).replace(" ", "")),
+        item["inactive"],
+        tuple(dict.fromkeys(item.get("of", ()))),
+        item["at_most"],
+        per_ms,
         frozenset(item.get("channels", ())),
         frozenset(item.get("purposes", ())),
     )

@@ -53,6 +53,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "quiet_hours": "quiet hours",
         "blackout": "the blackout {name}",
         "cap": "the cap {name} is used up",
+        "dormant": "the contact has been silent for long, and the limit {name} is used up",
     },
     "suppressed": {
         "no_address": "the contact has no address for this channel",
@@ -60,6 +61,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "blackout": "the blackout {name}, and the step does not wait for its end",
         "quiet_hours": "quiet hours, and the step does not wait for their end",
         "cap": "the cap {name} is used up, and the step does not wait",
+        "dormant": "the contact has been silent for long, and the limit {name} is used up",
         "held_too_long": "it was held for as long as the step allows",
     },
     "fell_back": {

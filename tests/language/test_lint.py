@@ -96,6 +96,7 @@ def test_what_to_write_instead_has_no_errors(tmp_path, rule):
 SEND = "- send: email\n    template: welcome\n  "
 QUIET = '# topology.yaml\npolicies:\n  quiet_hours: {from: "21:00", to: "09:00"}\n# programs/p.yaml\n'
 CAP = "# topology.yaml\npolicies:\n  caps: {at_most: 1, per: 7d, channels: [email]}\n# programs/p.yaml\n"
+DORMANT = "# topology.yaml\npolicies: {dormant: {inactive: 60d, at_most: 1, per: 90d}}\n# programs/p.yaml\n"
 CASES = [
     # Reached by a goto only; and steps in a circle that nothing leads into.
     ("unreachable-step", f"steps:\n  {SEND}- goto: last\n  - id: last\n    wait: 1d", False),
@@ -129,6 +130,11 @@ CASES = [
     ("starved-by-blackout", f"# topology.yaml\npolicies: {{blackouts: {{from: 2026-12-24, to: 2026-12-27, channels: [push]}}}}\n# programs/p.yaml\nsteps:\n  {SEND}", False),
     ("starved-by-blackout", f"# topology.yaml\npolicies: {{blackouts: {{from: 2026-12-24, to: 2026-12-25}}}}\n# programs/p.yaml\nsteps:\n  {SEND}", False),
     ("starved-by-blackout", f"# topology.yaml\npolicies: {{blackouts: {{from: 2026-12-24, to: 2026-12-27}}}}\n# programs/p.yaml\nsteps:\n  {SEND}when_quiet: skip", False),
+    ("starved-by-dormant", f"{DORMANT}entry: {{inactive: 60d}}\nsteps:\n  {SEND}- wait: 30d\n  {SEND}- wait: 61d\n  {SEND}", True),
+    ("starved-by-dormant", f"{DORMANT}entry: {{inactive: 60d}}\nsteps:\n  {SEND}- wait: 91d\n  {SEND}", False),
+    ("starved-by-dormant", f"{DORMANT}entry: {{inactive: 30d}}\nsteps:\n  {SEND}- wait: 7d\n  {SEND}", False),
+    ("starved-by-dormant", f"{DORMANT}entry: {{on: page_viewed}}\nsteps:\n  {SEND}- wait: 7d\n  {SEND}", False),
+    ("starved-by-dormant", f"{DORMANT}entry: {{inactive: 60d}}\nsteps:\n  {SEND}- {{wait_for: email_clicked, timeout: 7d}}\n  {SEND}", False),
     ("after-step-never-done", "steps:\n  - parallel:\n      a: [{id: x, send: push, template: a}, {wait: 1d}]\n      b: [{wait: {after_step: x, offset: 3d}}]", False),
     ("after-step-never-done", "steps:\n  - split:\n      a: {share: 50, steps: [{id: x, wait: 1d}]}\n      b: {share: 50, steps: [{wait: {after_step: x, offset: 3d}}]}", True),
     ("series-capped", f"{CAP}steps:\n  - {{series: push, every: 1d, pieces: [a, b]}}", False),

@@ -14,6 +14,7 @@ from typing import Final
 
 from processor.language.compile import Loaded, load_topology
 from processor.language.lint import (
+    brakes,
     channels,
     competing,
     conditions,
@@ -49,6 +50,7 @@ RULES: Final[Mapping[str, Rule]] = {
         *policies.RULES,
         *channels.RULES,
         *competing.RULES,
+        *brakes.RULES,
         *conditions.RULES,
         *splits.RULES,
         *waits.RULES,

@@ -1,0 +1,105 @@
+"""Rules about what slows sends down or stops them: limits for the dormant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from processor.core.dormant import covers
+from processor.core.model import Dormant, Node, Program
+from processor.core.nodes import Send, WaitFor
+from processor.core.time import format_duration
+from processor.language.lint.flow import Stop, TooManyError, paths, reached
+from processor.language.lint.registry import Finding, Lint, Rule
+from processor.language.problems import quoted
+
+__all__ = ["RULES"]
+
+
+def _starved_by_dormant(lint: Lint) -> Iterator[Finding]:
+    for program in lint.programs:
+        kinds = {entry.kind for entry in program.entries}
+        if kinds != {"inactive"}:
+            continue  # elsewhere it is nothing that the program itself has brought about
+        silent_ms = min(entry.inactive_ms for entry in program.entries)
+        alive = reached(program)
+        for node in program.nodes.values():
+            if not isinstance(node, Send) or node.id not in alive:
+                continue
+            for rule in lint.topology.policies.dormant:
+                if silent_ms >= rule.inactive_ms and _never_leaves_room(lint, program, node, rule):
+                    within = f" in {format_duration(rule.per_ms)}" if rule.per_ms else ""
+                    message = f"the limit {rule.name} (at most {rule.at_most}{within}) is used up by the "
+                    message += f"program's own sends before {quoted(node.id)}: it never goes to who is silent"
+                    fix = "take it out, write a longer per: or a higher at_most:"
+                    yield Finding(lint.step(program, node), message, fix)
+                    break
+
+
+def _never_leaves_room(lint: Lint, program: Program, send: Send, rule: Dormant) -> bool:
+    if not _bound(lint, send, rule):
+        return False
+    try:
+        ways = list(paths(program, program.first, send.id))
+    except TooManyError:
+        return False
+    return bool(ways) and all(_used_up(lint, way, rule) for way in ways)
+
+
+def _used_up(lint: Lint, way: list[Stop], rule: Dormant) -> bool:
+    if any(isinstance(stop.node, WaitFor) for stop in way[:-1]):
+        return False  # what it waits for may have been a sign of life
+    last_ms = way[-1].at_ms
+    before = [
+        stop
+        for stop in way[:-1]
+        if _bound(lint, stop.node, rule) and (not rule.per_ms or last_ms - stop.at_ms < rule.per_ms)
+    ]
+    return len(before) >= rule.at_most
+
+
+def _bound(lint: Lint, node: Node, rule: Dormant) -> bool:
+    if not isinstance(node, Send):
+        return False
+    channel = lint.topology.channels.get(node.channel)
+    purpose = lint.topology.purposes.get(node.purpose)
+    if channel is None or channel.kind != "message" or purpose is None or purpose.transactional:
+        return False
+    return covers(rule, node.purpose, node.channel)
+
+
+RULES: Final = (
+    Rule(
+        name="starved-by-dormant",
+        severity="warning",
+        summary="A program for the inactive sends more than the limit for the dormant allows.",
+        why="`dormant` bounds how much a contact gets who has been silent for long, by all programs. "
+        "Where a program starts because of that very silence, its own first sends use the limit up, and "
+        "the later ones are suppressed for everybody.",
+        example="""\
+# topology.yaml
+policies: {dormant: {inactive: 60d, at_most: 1, per: 90d}}
+# programs/come-back.yaml
+entry: {inactive: 60d}
+steps:
+  - send: email
+    template: welcome
+  - wait: 7d
+  - send: email
+    template: tips
+""",
+        better="""\
+# topology.yaml
+policies: {dormant: {inactive: 60d, at_most: 2, per: 90d}}
+# programs/come-back.yaml
+entry: {inactive: 60d}
+steps:
+  - send: email
+    template: welcome
+  - wait: 7d
+  - send: email
+    template: tips
+""",
+        check=_starved_by_dormant,
+    ),
+)
