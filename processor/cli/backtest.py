@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from processor.cli.files import Events, Partitions, Until
-from processor.cli.options import Output, OutputOption, TopologyOption
+from processor.cli.options import ErasureKey, Ledger, Output, OutputOption, TopologyOption
 
 EXAMPLES = (
     "trayecto backtest --topology shop --events history.jsonl.gz",
@@ -35,6 +35,8 @@ def backtest(
     on_disk: Annotated[
         bool, typer.Option("--on-disk", help="Keep rows on the disk: for many millions of contacts.")
     ] = False,
+    erasure_key: ErasureKey = "",
+    ledger: Ledger = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Sum up what a topology would have done.
@@ -44,7 +46,7 @@ def backtest(
     Its commands are those that "run" gives for the same events. The state is thrown away.
     """
     from processor.cli.files import failures_explained, finish, sources, told
-    from processor.cli.options import instant, load_to_run
+    from processor.cli.options import erasures, instant, load_to_run
     from processor.cli.output import console, json_out
     from processor.cli.reports import report_json, report_tables
     from processor.runtime.backtest import BacktestOptions
@@ -54,7 +56,13 @@ def backtest(
     until_ms = instant(until) or 0
     made = load_to_run(topology).topology
     options = BacktestOptions(
-        topology=made, sources=paths, out=out, until_ms=until_ms, partitions=partitions, on_disk=on_disk
+        topology=made,
+        sources=paths,
+        out=out,
+        until_ms=until_ms,
+        partitions=partitions,
+        on_disk=on_disk,
+        erasures=erasures(erasure_key, ledger),
     )
     with failures_explained(), told("events") as tell:
         report = replay(options, tell)

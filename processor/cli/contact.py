@@ -1,4 +1,4 @@
-"""``trayecto contact``: what is known of one contact."""
+"""``trayecto contact``: what is known of one contact, and that it be erased."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from processor.cli.contact_erase import ERASE_EXAMPLES, LEDGER_EXAMPLES, erase, ledger
 from processor.cli.errors import DOWN, NO, CommandError
 from processor.cli.options import At, Output, OutputOption, State, TopologyOption
 
@@ -28,14 +29,16 @@ def group() -> typer.Typer:
     """Return the commands under ``contact``."""
     from processor.cli.app import epilog
 
-    made = typer.Typer(help="Look at one contact.", no_args_is_help=True, rich_markup_mode="rich")
+    made = typer.Typer(help="Show or erase one contact.", no_args_is_help=True, rich_markup_mode="rich")
     made.callback()(contact)
     made.command(epilog=epilog(EXAMPLES))(show)
+    made.command(epilog=epilog(ERASE_EXAMPLES))(erase)
+    made.command(epilog=epilog(LEDGER_EXAMPLES))(ledger)
     return made
 
 
 def contact() -> None:
-    """Look at one contact."""
+    """Show or erase one contact."""
 
 
 def show(

@@ -15,16 +15,20 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from processor.language import Loaded, Problem
+    from processor.runtime.erasures import Erasures
 
 __all__ = [
     "At",
+    "ErasureKey",
     "Format",
+    "Ledger",
     "Out",
     "Output",
     "OutputOption",
     "State",
     "TopologyArgument",
     "TopologyOption",
+    "erasures",
     "existing_folder",
     "instant",
     "load",
@@ -76,6 +80,25 @@ State = Annotated[
         "--state", metavar="DIR", help="The folder of the run's state (RocksDB).", envvar="TRAYECTO_STATE"
     ),
 ]
+ErasureKey = Annotated[
+    str,
+    typer.Option(
+        "--erasure-key",
+        metavar="SECRET",
+        help="The key of the hashes that stand for erased contacts. Better in the variable than here.",
+        envvar="TRAYECTO_ERASURE_KEY",
+        show_default=False,
+    ),
+]
+Ledger = Annotated[
+    Path | None,
+    typer.Option(
+        "--ledger",
+        metavar="FILE",
+        help="A ledger of erasures (trayecto contact ledger): nothing of these contacts is taken.",
+        envvar="TRAYECTO_LEDGER",
+    ),
+]
 At = Annotated[
     str | None,
     typer.Option(
@@ -84,6 +107,16 @@ At = Annotated[
         help='How things stood at this time, such as "2026-03-01 10:00" (UTC without a zone).',
     ),
 ]
+
+
+def erasures(key: str, ledger: Path | None) -> Erasures:
+    """Return the ledger of erasures that a command is to apply. Raises CommandError for a bad file."""
+    from processor.runtime.erasures import Erasures, LedgerError, read_ledger
+
+    try:
+        return Erasures(key) if ledger is None else read_ledger(ledger, key)
+    except LedgerError as error:
+        raise CommandError(str(error), "", USAGE) from None
 
 
 def existing_folder(path: Path, what: str) -> Path:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from processor.cli.files import Events, Partitions, Until
-from processor.cli.options import Format, Out, Output, OutputOption, State, TopologyOption
+from processor.cli.options import ErasureKey, Format, Ledger, Out, Output, OutputOption, State, TopologyOption
+
+if TYPE_CHECKING:
+    from processor.runtime.summary import RunReport
 
 EXAMPLES = (
     "trayecto run --topology shop --events events.jsonl --state state --out out",
@@ -32,6 +35,8 @@ def run(
         typer.Option("--format", help="How commands and decisions are written.", envvar="TRAYECTO_FORMAT"),
     ] = Format.JSONL,
     partitions: Partitions = 8,
+    erasure_key: ErasureKey = "",
+    ledger: Ledger = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Run a topology over files of events.
@@ -42,9 +47,7 @@ def run(
     outputs are those of a run that was never stopped. Without --until time stops at the last event.
     """
     from processor.cli.files import failures_explained, finish, sources, told
-    from processor.cli.options import instant, load_to_run
-    from processor.cli.output import console, json_out
-    from processor.cli.reports import report_json, report_tables
+    from processor.cli.options import erasures, instant, load_to_run
     from processor.runtime.embedded import RunOptions
     from processor.runtime.embedded import run as start
 
@@ -59,9 +62,19 @@ def run(
         until_ms=until_ms,
         output="avro" if format_ is Format.AVRO else "jsonl",
         partitions=partitions,
+        erasures=erasures(erasure_key, ledger),
     )
     with failures_explained(), told("events") as tell:
         report = start(options, tell)
+    _tell(report, output, state, out, format_)
+    finish(report, "the same command goes on where it was")
+
+
+def _tell(report: RunReport, output: Output, state: Path, out: Path, format_: Format) -> None:
+    """Show what the run did, and where its outputs are."""
+    from processor.cli.output import console, json_out
+    from processor.cli.reports import report_json, report_tables
+
     if output is Output.JSON:
         json_out(report_json(report))
     else:
@@ -75,4 +88,3 @@ def run(
             why = f"{out}/dead-letters.{format_.value} says why"
             text = f"Records refused: {sum(report.refused.values()):,}; {why}."
             shown.print(text, markup=False, soft_wrap=True, style="yellow")
-    finish(report, "the same command goes on where it was")

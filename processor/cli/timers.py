@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from processor.cli.errors import DOWN, NO, USAGE, CommandError
-from processor.cli.kafka import Broker, CaFile, Registry, Security, User, connection, kafka_explained
+from processor.cli.kafka import Broker, CaFile, Registry, Security, User
+from processor.cli.operator_events import EventsFile, EventTime, event_line, give, when
 from processor.cli.options import Output, OutputOption, State, TopologyOption
 
 if TYPE_CHECKING:
@@ -93,16 +94,8 @@ def release(
     security: Security = None,
     user: User = None,
     ca_file: CaFile = None,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            "--file", metavar="FILE", help="Write the events to a file for a run; - for the output."
-        ),
-    ] = None,
-    at: Annotated[
-        str | None,
-        typer.Option("--at", metavar="TIME", help="When the events occur. Default: now. For --file."),
-    ] = None,
+    file: EventsFile = None,
+    at: EventTime = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Let stopped timers of contacts go: they are due now.
@@ -113,23 +106,15 @@ def release(
 
     A timer that fails again is stopped again.
     """
-    from processor.cli.options import instant, load
+    from processor.cli.options import load
     from processor.cli.output import console, json_out
-    from processor.runtime.kafka.publish import publish_lines
 
     made = load(topology).topology
-    at_ms = instant(at, made.timezone)
-    if at_ms is not None and file is None:
-        raise CommandError("--at is for --file: events that are published occur now", "", USAGE)
+    at_ms = when(at, file, made)
     names = _named(contacts or [], state, everybody=everybody)
-    lines = [_line(name, at_ms) for name in names]
-    if file is not None:
-        _write(lines, file)
+    lines = [event_line("timers_released", name, at_ms, {}) for name in names]
+    if not give(made, lines, file, broker, registry, security, user, ca_file):
         return
-    settings = connection(broker, registry, security, user, ca_file)
-    if lines:
-        with kafka_explained():
-            publish_lines(settings, made, lines)
     if output is Output.JSON:
         json_out({"published": len(lines), "contacts": names})
     else:
@@ -152,35 +137,3 @@ def _stopped(state: Path) -> list[Stopped]:
         return list(stopped_in(state))
     except StateError as error:
         raise CommandError(str(error), "", DOWN) from None
-
-
-def _line(contact: str, at_ms: int | None) -> bytes:
-    """An event for a contact as a line of JSON, with an id that no other command gives."""
-    import time
-    import uuid
-
-    import msgspec
-
-    from processor.core.time import format_time
-
-    now_ms = time.time_ns() // 1_000_000 if at_ms is None else at_ms
-    return msgspec.json.encode(
-        {
-            "event_id": f"timers-released-{uuid.uuid4().hex}",
-            "contact_id": contact,
-            "type": "timers_released",
-            "occurred_at": format_time(now_ms),
-            "properties": {},
-        }
-    )
-
-
-def _write(lines: list[bytes], file: Path) -> None:
-    text = b"".join(line + b"\n" for line in lines)
-    if str(file) == "-":
-        typer.echo(text.decode(), nl=False)
-        return
-    try:
-        file.write_bytes(text)
-    except OSError as error:
-        raise CommandError(f"{file} cannot be written: {error.strerror}", "", USAGE) from None

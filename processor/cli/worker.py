@@ -12,7 +12,7 @@ import typer
 
 from processor.cli.errors import DOWN, NO, USAGE, CommandError
 from processor.cli.kafka import Broker, CaFile, Registry, Security, User, connection, kafka_explained
-from processor.cli.options import State, TopologyOption
+from processor.cli.options import ErasureKey, State, TopologyOption
 
 EXAMPLES = (
     "trayecto worker --topology shop --broker 127.0.0.1:9092 --state state",
@@ -123,6 +123,7 @@ def worker(
     settings: Settings = None,
     leave: Leave = False,
     own_time: OwnTime = False,
+    erasure_key: ErasureKey = "",
     log_level: LogLevel = Level.INFO,
     log_format: LogForm = LogFormat.AUTO,
 ) -> None:
@@ -146,7 +147,15 @@ def worker(
     with kafka_explained(), _worker_explained():
         try:
             one = Worker(
-                made, kafka, state, name, start=start.value, own_time=own_time, folder=str(topology), **others
+                made,
+                kafka,
+                state,
+                name,
+                own_time=own_time,
+                erasure_key=erasure_key,
+                start=start.value,
+                folder=str(topology),
+                **others,
             )
         except ValueError as error:
             raise CommandError(str(error), "docs/guide/worker.md has the rules", USAGE) from None

@@ -9,7 +9,7 @@ import msgspec
 from processor.core.enrollments import record
 from processor.core.hierarchies import end_lower, higher
 from processor.core.ids import enrollment_id
-from processor.core.leases import take_unit
+from processor.core.leases import take_unit, unit_for, wait_again
 from processor.core.lifecycle import ACTIVE, ENDED, HOLDOUT, PENDING, READY, move_enrollment
 from processor.core.limits import ENROLLMENTS_MAX
 from processor.core.named import Past
@@ -18,10 +18,11 @@ from processor.core.policies import in_holdout
 from processor.core.sections import Enrollment, Track, packed_map
 
 if TYPE_CHECKING:
+    from processor.core.events import Message
     from processor.core.model import Entry, Program
     from processor.core.turn import Turn
 
-__all__ = ["ENTRY_BYTES_MAX", "consider", "granted"]
+__all__ = ["ENTRY_BYTES_MAX", "consider", "granted", "wake"]
 
 ENTRY_BYTES_MAX: Final = 4_096  # beyond it the largest kept properties are let go ("entry_trimmed")
 KEY_CHARS_MAX: Final = 200
@@ -189,6 +190,18 @@ def granted(turn: Turn, program: Program, enrollment: Enrollment, *, unit: bool)
     move_enrollment(enrollment, "refused")
     turn.retimed = True
     record(turn, "not_entered", enrollment, reason="entrants_full")
+
+
+def wake(turn: Turn, message: Message) -> None:
+    """The home of a cap on entrants has answered: enrollments that wait for a unit of it begin, or end."""
+    for enrollment in turn.row.enrollments:
+        program = turn.topology.programs.get(enrollment.program)
+        waits = enrollment.state == PENDING and program is not None
+        if waits and program is not None and message.body["lease"] == f"entrants/{program.name}":
+            if unit_for(turn, program):
+                granted(turn, program, enrollment, unit=True)
+            elif not wait_again(turn, program):
+                granted(turn, program, enrollment, unit=False)
 
 
 def _kept(turn: Turn, program: Program) -> bytes:

@@ -11,13 +11,15 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Final
 
-from librt.strings import BytesWriter, read_i64_be
+from librt.strings import BytesWriter, read_i64_be, read_i64_le
+from mypy_extensions import i64
 from xxhash import xxh3_64_digest, xxh3_128_hexdigest
 
 from processor.core.packing import put_blob, put_count, put_name, put_text
 
-__all__ = ["command_id", "enrollment_id", "fingerprint", "share_of"]
+__all__ = ["FINGERPRINT_BYTES", "command_id", "enrollment_id", "fingerprint", "seen", "share_of"]
 
+FINGERPRINT_BYTES: Final = 8
 _SHARE_UNITS: Final = 1 << 53
 _ENROLLMENT: Final = blake2b(digest_size=12)
 
@@ -25,6 +27,18 @@ _ENROLLMENT: Final = blake2b(digest_size=12)
 def fingerprint(event_id: bytes) -> bytes:
     """Eight bytes that stand for an event id (or for what an event without one holds) in a row's window."""
     return xxh3_64_digest(event_id)
+
+
+def seen(recent: bytes, fingerprint: bytes) -> bool:
+    """Whether the fingerprint is among those of the latest events, which lie one behind the other."""
+    wanted = read_i64_le(fingerprint, 0)
+    at: i64 = 0
+    end: i64 = len(recent)
+    while at < end:
+        if read_i64_le(recent, at) == wanted:
+            return True
+        at += FINGERPRINT_BYTES
+    return False
 
 
 def enrollment_id(contact_id: str, program: str, key: str, entry_event_id: str) -> str:

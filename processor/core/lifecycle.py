@@ -145,6 +145,9 @@ DECISIONS: Final[dict[str, str]] = {
     "late": "an event older than the contact's clock was applied at the clock",
     "quarantined": "a timer raised; it is stopped and kept for a look",
     "released": "an operator let a timer go that was stopped; it is due now",
+    "erased": "everything that was held of the contact was erased, and its channels were told",
+    "refused": "an event or message of an erased contact was not taken",
+    "anew": "the id of an erased contact begins anew, with nothing from before",
     "duplicate": "an event id seen before was dropped",
     "limit": "a limit of the row was reached; the reason says which and what was let go",
 }

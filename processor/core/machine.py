@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from librt.strings import read_i64_le
-from mypy_extensions import i64
-
 from processor.core.enrollments import end, fire, hear, look, remove, run
-from processor.core.entries import consider, granted
+from processor.core.entries import consider, wake
+from processor.core.erasure import admit, erase, erase_by_message, refuse_message
 from processor.core.events import Due, Event, Message
 from processor.core.history import record as record_history
 from processor.core.identity import arrive, ask_to_depart, depart, event_of, forward
-from processor.core.leases import unit_for, wait_again
-from processor.core.lifecycle import ACTIVE, ENDED, PENDING
+from processor.core.ids import FINGERPRINT_BYTES, seen
+from processor.core.lifecycle import ACTIVE, ENDED
 from processor.core.limits import RECENT_MAX
 from processor.core.outputs import Decision
 from processor.core.profile import BUILT_IN
@@ -43,7 +41,6 @@ AHEAD_MS_MAX: Final = 5 * 60_000  # an event further ahead of its log's append t
 LATE_MS: Final = 5 * 60_000  # an event older than the contact's clock by more is recorded as late
 DERIVED_MAX: Final = 256  # events following from one input; beyond it they are dropped, recorded
 LOOKS_MAX: Final = 16  # rounds of looking at conditions in one turn
-_FINGERPRINT_BYTES: Final = 8
 
 
 def advance(
@@ -97,19 +94,11 @@ def _tidy(turn: Turn) -> None:
 
 def _event(turn: Turn, event: Event, watermark_ms: int, hops: int = 0) -> None:
     row = turn.row
-    occurred_ms = event.occurred_ms
-    if event.append_ms and occurred_ms > event.append_ms + AHEAD_MS_MAX:
-        turn.out.append(
-            Decision(
-                "clamped",
-                turn.contact_id,
-                event.append_ms,
-                detail={"event": event.event_id, "ms": occurred_ms},
-            )
-        )
-        occurred_ms = event.append_ms
+    occurred_ms = _clamped(turn, event)
+    if (row.erased_ms or turn.topology.policies.erased_anew) and not admit(turn, event, occurred_ms):
+        return
     if row.alias:
-        forward(turn, event, hops)
+        _pass_on(turn, event, occurred_ms, hops)
         return
     until_ms = min(occurred_ms, watermark_ms)
     if 0 < row.due_ms <= until_ms or row.swept < turn.shared.sweep_number:
@@ -117,13 +106,13 @@ def _event(turn: Turn, event: Event, watermark_ms: int, hops: int = 0) -> None:
     recent = row.recent
     fingerprint = event.fingerprint
     if turn.topology.dedupe:
-        if _seen(recent, fingerprint):
+        if seen(recent, fingerprint):
             turn.out.append(
                 Decision("duplicate", turn.contact_id, row.clock_ms, detail={"event": event.event_id})
             )
             return
-        if len(recent) >= RECENT_MAX * _FINGERPRINT_BYTES:
-            recent = recent[_FINGERPRINT_BYTES:]
+        if len(recent) >= RECENT_MAX * FINGERPRINT_BYTES:
+            recent = recent[FINGERPRINT_BYTES:]
         row.recent = recent + fingerprint
     clock_ms = row.clock_ms
     if not clock_ms:
@@ -141,6 +130,9 @@ def _event(turn: Turn, event: Event, watermark_ms: int, hops: int = 0) -> None:
                     detail={"event": event.event_id, "by_ms": clock_ms - occurred_ms},
                 )
             )
+    if event.type == "contact_erased":
+        erase(turn, event.event_id, now_ms)
+        return
     if event.type != "timers_released":  # an operator's event is nothing that the contact did
         row.active_ms = now_ms
     turn.now_ms = now_ms
@@ -150,16 +142,22 @@ def _event(turn: Turn, event: Event, watermark_ms: int, hops: int = 0) -> None:
     _settle(turn)
 
 
-def _seen(recent: bytes, fingerprint: bytes) -> bool:
-    """Whether the fingerprint is among those of the latest events."""
-    wanted = read_i64_le(fingerprint, 0)
-    at: i64 = 0
-    end: i64 = len(recent)
-    while at < end:
-        if read_i64_le(recent, at) == wanted:
-            return True
-        at += _FINGERPRINT_BYTES
-    return False
+def _clamped(turn: Turn, event: Event) -> int:
+    """When the event occurred, as far as its log can believe it."""
+    append_ms = event.append_ms
+    if not append_ms or event.occurred_ms <= append_ms + AHEAD_MS_MAX:
+        return event.occurred_ms
+    detail = {"event": event.event_id, "ms": event.occurred_ms}
+    turn.out.append(Decision("clamped", turn.contact_id, append_ms, detail=detail))
+    return append_ms
+
+
+def _pass_on(turn: Turn, event: Event, occurred_ms: int, hops: int) -> None:
+    """An event of a contact that has become another."""
+    if event.type == "contact_erased":
+        erase(turn, event.event_id, max(turn.row.clock_ms, occurred_ms))
+    else:
+        forward(turn, event, hops)
 
 
 def _concerns(programs: frozenset[str], inside: list[str]) -> bool:
@@ -365,6 +363,12 @@ def _message(turn: Turn, message: Message, watermark_ms: int) -> None:
     if message.kind == "event":
         _event(turn, event_of(message), watermark_ms, message.body.get("hops", 0))
         return
+    if message.kind == "erase":
+        erase_by_message(turn, message)
+        return
+    if row.erased_ms:
+        refuse_message(turn, message)
+        return
     _catch_up(turn, min(message.at_ms, watermark_ms))
     row = turn.row
     row.clock_ms = max(row.clock_ms, message.at_ms)
@@ -375,14 +379,7 @@ def _message(turn: Turn, message: Message, watermark_ms: int) -> None:
     if message.kind == "arrive":
         arrive(turn, message)
     elif message.kind == "wake":
-        for enrollment in row.enrollments:
-            program = turn.topology.programs.get(enrollment.program)
-            waits = enrollment.state == PENDING and program is not None
-            if waits and program is not None and message.body["lease"] == f"entrants/{program.name}":
-                if unit_for(turn, program):
-                    granted(turn, program, enrollment, unit=True)
-                elif not wait_again(turn, program):
-                    granted(turn, program, enrollment, unit=False)
+        wake(turn, message)
     else:
         reason = f"message kind {message.kind!r} is not for a contact"
         raise AssertionError(reason)

@@ -32,6 +32,7 @@ BUILT_IN_EVENTS: Final[Mapping[str, Mapping[str, str]]] = {
     "contact_removed": {"program": "string"},
     "contact_identified": {"anonymous_id": "string"},
     "timers_released": {},
+    "contact_erased": {"request": "string?"},
 }
 
 # Event types the machine raises itself; nobody can publish them.

@@ -90,6 +90,7 @@ class Policies:
     salt: str  # keys the hash behind holdouts and splits
     blackouts: tuple[Blackout, ...] = ()
     dormant: tuple[Dormant, ...] = ()
+    erased_anew: bool = False  # an erased id that comes again begins anew; else what it does is refused
 
 
 @dataclass(frozen=True)

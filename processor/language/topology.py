@@ -174,6 +174,7 @@ def policies(form: Form, problems: Problems) -> Policies:
         holdout_share=float(given.get("holdout", 0)),
         salt=given.get("salt", form.get("topology", "")),
         dormant=tuple(_dormant(item) for item in given.get("dormant", ()) if not item.broken),
+        erased_anew=given.get("erased", "refuse") == "anew",
         blackouts=tuple(_blackout(item, problems) for item in given.get("blackouts", ()) if not item.broken),
     )
 

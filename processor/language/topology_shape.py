@@ -209,6 +209,10 @@ _POLICIES: Final = Record(
         "caps": Field(OneOrMany(item=_CAP), "how much is sent at most"),
         "dormant": Field(OneOrMany(item=DORMANT), "how much is sent at most to who has been silent for long"),
         "holdout": Field(Number(minimum=0, maximum=100), "percent of contacts that no program treats"),
+        "erased": Field(
+            Choice(options=("refuse", "anew")),
+            "what becomes of later events of an erased contact: refused, the default, or it begins anew",
+        ),
         "salt": Field(Text(), "keys the hash behind holdouts and splits; default the topology's name"),
     },
 )

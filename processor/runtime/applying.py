@@ -20,6 +20,7 @@ from processor.core.outputs import Command, Decision
 from processor.core.shared import Shared
 from processor.core.sweeps import next_sweep_ms
 from processor.core.timers import quarantine
+from processor.runtime.erasures import Erasures
 from processor.runtime.partition import Held, Partition
 from processor.store.base import Changes
 
@@ -71,9 +72,11 @@ class Applier:
         owned: Sequence[int],
         cache_bytes: int,
         seal: Callable[[Sequence[Output]], None] | None,
+        erasures: Erasures | None = None,
     ) -> None:
         self.topology = topology
-        self.partitions = [Partition(n, store.partition(n), cache_bytes // partitions) for n in owned]
+        share_bytes = cache_bytes // partitions
+        self.partitions = [Partition(n, store.partition(n), share_bytes, erasures) for n in owned]
         self.acted = 0  # inputs of any kind that were applied, so that a shell sees whether there were any
         self.watermark_ms = max(p.shared.watermark_ms for p in self.partitions)
         self._count = partitions
@@ -97,24 +100,30 @@ class Applier:
         contact = item.contact_id
         self.acted += 1
         held = partition.held(contact)
-        if held is None:
+        if held is None or held.data is None:
             if isinstance(item, Due | Sweep):
                 return
-            held = partition.rows[contact] = Held(None)
+            if held is None:
+                held = partition.rows[contact] = Held(None)
         row = held.decode(partition.shared.sweep_number)  # a row of another version stops the run
+        was_erased_ms = 0
+        if held.data is None and partition.has_ledger:
+            was_erased_ms = row.erased_ms = partition.erased_ms(contact)
         shared = partition.shared
         # A sweep takes no contact beyond its own instant: the next sweep may come before its timers.
         until_ms = shared.sweeps[-1].due_ms if type(item) is Sweep else self.watermark_ms
         try:
             row, outputs, shared_changed = advance(self.topology, row, shared, item, until_ms)
-            data = row.encode()
-            if len(data) > ROW_BYTES_MAX:
+            data = None if row.gone else row.encode()
+            if data is not None and len(data) > ROW_BYTES_MAX:
                 raise RowTooLargeError  # noqa: TRY301 - as whatever else the core cannot take
             if outputs and self._seal is not None:
                 _sealed(self._seal, outputs)
         except Exception as error:  # noqa: BLE001 - whatever it is, one input must not stop the log
             self._undo(partition, held, item, error)
             return
+        if row.gone and row.erased_ms != was_erased_ms:
+            partition.note_erased(contact, row.erased_ms)
         before_ms, due_ms = held.due_ms, row.due_ms
         held.data = data
         held.due_ms = due_ms
@@ -191,7 +200,7 @@ class Applier:
             if self._seal is not None:
                 self._seal(decisions)
             self._decisions += decisions
-        elif held.data is None:
+        elif held.data is None and held.stored is None:
             del partition.rows[item.contact_id]
 
     def take(self) -> Taken:

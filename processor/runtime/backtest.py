@@ -19,6 +19,7 @@ from processor.codec.sizes import check_outputs
 from processor.codec.writers import Format, OutputFolder
 from processor.core.model import Topology
 from processor.core.outputs import Output
+from processor.runtime.erasures import Erasures
 from processor.runtime.position import Position, RunError
 from processor.runtime.replay import CHUNK_RECORDS, Progress, Replay, Sink, wall_clock
 from processor.runtime.summary import RunReport
@@ -43,6 +44,7 @@ class BacktestOptions(msgspec.Struct, kw_only=True, frozen=True):
         on_disk: keep rows in a temporary RocksDB instead of memory (about 700 bytes a contact), for logs of
             many millions of contacts.
         now: the wall clock in ms since 1970 UTC.
+        erasures: the ledger's key, and who was erased elsewhere: nothing of them is replayed.
     """
 
     topology: Topology
@@ -54,6 +56,7 @@ class BacktestOptions(msgspec.Struct, kw_only=True, frozen=True):
     chunk_records: int = CHUNK_RECORDS
     on_disk: bool = False
     now: Callable[[], int] = wall_clock
+    erasures: Erasures | None = None
 
 
 def backtest(options: BacktestOptions, on_progress: Callable[[Progress], None] | None = None) -> RunReport:
@@ -75,6 +78,7 @@ def backtest(options: BacktestOptions, on_progress: Callable[[Progress], None] |
             chunk_records=options.chunk_records,
             now=options.now,
             on_progress=on_progress,
+            erasures=options.erasures,
         )
         return replay.run(options.sources)
 

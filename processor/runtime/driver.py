@@ -18,6 +18,7 @@ from processor.core.events import Due, Event, Message, Sweep
 from processor.core.sweeps import close_sweeps, open_sweep, schedule
 from processor.core.turn import NEVER_MS
 from processor.runtime.applying import ROW_BYTES_MAX, Applier, Failure, Taken
+from processor.runtime.erasures import Erasures
 from processor.runtime.partition import CACHE_BYTES, SLICE, Partition
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Driver(Applier):
         seal: called with the outputs of each input, in their order, before anything of it is kept. Where it
             raises (one cannot be written, or is too large) the input fails like any that the core cannot
             take: its row and the shared row are as before.
+        erasures: the key of the ledger of erasures, and what is known of them from elsewhere.
         cache_bytes: what committed rows may take in memory, if all partitions were driven here.
     """
 
@@ -60,9 +62,10 @@ class Driver(Applier):
         rows_held_max: int | None = None,
         cache_bytes: int = CACHE_BYTES,
         seal: Callable[[Sequence[Output]], None] | None = None,
+        erasures: Erasures | None = None,
     ) -> None:
         numbers = range(partitions) if owned is None else owned
-        super().__init__(topology, store, partitions, numbers, cache_bytes, seal)
+        super().__init__(topology, store, partitions, numbers, cache_bytes, seal, erasures)
         self.popped: tuple[int, str] = (0, "")  # the timer taken out of the index last: due in ms, contact
         self._checkpoint = checkpoint
         self._rows_held_max = rows_held_max

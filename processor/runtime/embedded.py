@@ -24,6 +24,7 @@ import msgspec
 
 from processor.codec.writers import RUN_MARKER, Format, OutputFolder
 from processor.core.model import Topology
+from processor.runtime.erasures import Erasures
 from processor.runtime.garbage import few_collections
 from processor.runtime.intake import look_into
 from processor.runtime.position import STDIN, Position, RunError, check_sources, check_topology
@@ -55,6 +56,8 @@ class RunOptions(msgspec.Struct, kw_only=True, frozen=True):
             of the process) may leave a state that its outputs are too short for.
         signals: stop cleanly on SIGINT and SIGTERM; the second one kills. Only in the main thread.
         now: the wall clock in ms since 1970 UTC.
+        erasures: the key of the ledger of erasures, and what is known of them from elsewhere. A run that is
+            started again is given the same.
         hook: called with each name of :data:`processor.runtime.replay.STEPS` when that step was done.
     """
 
@@ -71,6 +74,7 @@ class RunOptions(msgspec.Struct, kw_only=True, frozen=True):
     signals: bool = True
     now: Callable[[], int] = wall_clock
     hook: Callable[[str], None] | None = None
+    erasures: Erasures | None = None
 
 
 def run(options: RunOptions, on_progress: Callable[[Progress], None] | None = None) -> RunReport:
@@ -106,6 +110,7 @@ def run(options: RunOptions, on_progress: Callable[[Progress], None] | None = No
             hook=options.hook,
             stopped=stopped,
             on_progress=on_progress,
+            erasures=options.erasures,
         )
         return replay.run(options.sources)
 

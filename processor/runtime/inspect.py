@@ -16,9 +16,20 @@ from processor.core.rows import Row
 from processor.core.scoring import decayed, grade_now
 from processor.core.shared import Shared
 from processor.core.turn import Turn
+from processor.runtime.erasures import CHECK_ENTRY, Erasures, at_of
 from processor.store import StateError
 
-__all__ = ["CapUse", "Seen", "StandsAt", "Stopped", "read_row", "seen", "stopped_in", "stopped_of"]
+__all__ = [
+    "CapUse",
+    "Seen",
+    "StandsAt",
+    "Stopped",
+    "ledger_of",
+    "read_row",
+    "seen",
+    "stopped_in",
+    "stopped_of",
+]
 
 _CONTACT_AT: Final = 3  # in a row's key: behind the kind and two bytes of the partition
 
@@ -117,6 +128,27 @@ def stopped_in(state: Path) -> Iterator[Stopped]:
                 if row.inside or row.timers:
                     yield from stopped_of(row, rows.key()[_CONTACT_AT:].decode())
                 rows.next()
+
+
+def ledger_of(state: Path, erasures: Erasures) -> dict[bytes, int]:
+    """Return the ledger of erasures of a state: hash -> instant in ms.
+
+    Raises:
+        StateError: as :func:`read_row`, or the ledger was made with another key.
+    """
+    found: dict[bytes, int] = {}
+    for folder in _folders(state):
+        with _opened(folder) as (database, _):
+            rows = database.iter()
+            rows.seek(b"e")
+            while rows.valid() and rows.key()[:1] == b"e":
+                hashed = rows.key()[_CONTACT_AT:]
+                if hashed == CHECK_ENTRY:
+                    erasures.refuse_other(rows.value())
+                else:
+                    found[hashed] = max(at_of(rows.value()), found.get(hashed, 0))
+                rows.next()
+    return found
 
 
 def stopped_of(row: Row, contact: str) -> list[Stopped]:

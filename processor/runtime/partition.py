@@ -10,6 +10,7 @@ from processor.core.rows import Row, due_ms_of
 from processor.core.shared import Shared
 from processor.core.sweeps import next_sweep_ms
 from processor.core.turn import NEVER_MS
+from processor.runtime.erasures import CHECK_ENTRY, Erasures, at_of, entry_of
 from processor.store.base import Changes
 
 if TYPE_CHECKING:
@@ -63,8 +64,19 @@ class Partition:
     half, the older is let go of.
     """
 
-    def __init__(self, number: int, store: PartitionStore, cache_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        number: int,
+        store: PartitionStore,
+        cache_bytes: int = 0,
+        erasures: Erasures | None = None,
+    ) -> None:
         self.number = number
+        self.erasures = Erasures() if erasures is None else erasures
+        stored = store.erased(CHECK_ENTRY)
+        self.erasures.refuse_other(stored)
+        self.has_ledger = stored is not None or bool(self.erasures.known)  # else nobody is looked up in it
+        self.ledger: dict[bytes, bytes] = {}
         self.store = store
         self.rows: dict[str, Held] = {}
         self.young: dict[str, Held] = {}
@@ -111,15 +123,41 @@ class Partition:
             found = self.rows.get(contact)
         return found
 
+    def erased_ms(self, contact: str) -> int:
+        """When a contact was erased, 0 for never: it is looked up where the contact has no row."""
+        if not self.has_ledger:
+            return 0
+        hashed = self.erasures.hash_of(contact)
+        entry = self.ledger.get(hashed)
+        if entry is None:
+            entry = self.store.erased(hashed)
+        known_ms = self.erasures.known_ms(hashed)
+        return known_ms if entry is None else max(known_ms, at_of(entry))
+
+    def note_erased(self, contact: str, at_ms: int) -> None:
+        """The contact was erased: it stands in the ledger from now on."""
+        self.has_ledger = True
+        self.ledger[CHECK_ENTRY] = self.erasures.check
+        self.ledger[self.erasures.hash_of(contact)] = entry_of(at_ms)
+
     def contacts_after(self, after: str, limit: int) -> list[str]:
         """Return the next contacts in order, of the store and of those that are only in memory so far.
 
         At least ``limit`` where there are as many; none when all come before or at ``after``.
         """
-        stored = self.store.contacts(after, limit)
-        last = stored[-1] if len(stored) == limit else None
-        held = (name for name in self.rows if name > after and (last is None or name <= last))
-        return sorted({*stored, *held})
+        rows = self.rows
+        found: list[str] = []
+        while True:
+            stored = self.store.contacts(after, limit)
+            last = stored[-1] if len(stored) == limit else None
+            names = {name for name in stored if name not in rows or rows[name].data is not None}
+            for name, held in rows.items():
+                if name > after and (last is None or name <= last) and held.data is not None:
+                    names.add(name)
+            found += sorted(names)
+            if last is None or len(found) >= limit:
+                return found
+            after = last
 
     def next_ms(self) -> int:
         """The earliest instant at which something here is due."""
@@ -149,13 +187,13 @@ class Partition:
         rows: dict[str, bytes | None] = {}
         timers: dict[str, tuple[int, int]] = {}
         for contact, held in self.rows.items():
-            if held.data is held.stored or held.data is None:
+            if held.data is held.stored:
                 continue
-            rows[contact] = held.data
+            rows[contact] = held.data  # None: it goes
             if held.due_ms != held.indexed_ms:
                 timers[contact] = (held.indexed_ms, held.due_ms)
         shared = self.shared.encode() if self.shared_changed else None
-        return Changes(rows=rows, timers=timers, shared=shared)
+        return Changes(rows=rows, timers=timers, shared=shared, ledger=self.ledger)
 
     def committed(self) -> None:
         """The changes are in the store: they are no changes any more."""
@@ -165,6 +203,9 @@ class Partition:
             for contact, held in self.rows.items():
                 data = held.data
                 if data is None:
+                    if held.stored is not None:
+                        young.pop(contact, None)
+                        self.old.pop(contact, None)
                     continue
                 if contact not in young:
                     size += len(data) + HELD_BYTES
@@ -177,6 +218,7 @@ class Partition:
                 size = 0
             self.young_bytes = size
         self.rows = {}
+        self.ledger = {}
         self.absent = set()
         self.heap = []
         self.loaded = None

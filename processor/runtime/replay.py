@@ -35,6 +35,7 @@ from processor.core.outputs import Output
 from processor.core.schema import validate
 from processor.core.turn import NEVER_MS
 from processor.runtime.driver import Driver, Failure
+from processor.runtime.erasures import Erasures
 from processor.runtime.intake import Chunk, checksum_of, chunks, open_when_ready
 from processor.runtime.letters import (
     FUTURE_MS_MAX,
@@ -112,6 +113,7 @@ class Replay:
         hook: Callable[[str], None] | None = None,
         stopped: Callable[[], bool] = lambda: False,
         on_progress: Callable[[Progress], None] | None = None,
+        erasures: Erasures | None = None,
     ) -> None:
         assert 0 < chunk_records < rows_held_max, "a chunk's rows must fit into memory"
         self.position = position
@@ -131,6 +133,7 @@ class Replay:
             checkpoint=self._checkpoint,
             rows_held_max=rows_held_max,
             seal=sink.seal,
+            erasures=erasures,
         )
         self._watermark_ms = max(position.watermark_ms, self._driver.watermark_ms)
         self._records: Batch = []  # the chunk at hand, and how many of its records are done

@@ -80,6 +80,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "date_passed": "the date it would have waited for had passed",
         "step_removed": "the step it stood at is no longer in the program",
         "program_removed": "the program is no longer in the topology",
+        "erased": "the contact was erased",
         "runaway": "it ran too many steps without a wait",
     },
     "waiting": {
@@ -111,6 +112,12 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "alias_chain": "too many contacts became one another in a row",
         "derived_events": "too much followed from one event; the rest was dropped",
     },
+    "erased": {
+        "asked": "everything held of the contact was erased",
+        "other_id": "everything held of the contact was erased, as was asked under another of its ids",
+        "alias": "this id was erased with the contact that it had become",
+    },
+    "refused": {"erased": "the contact was erased"},
     "goal": {"condition": "its condition holds"},
     "observed_out": {
         "window_closed": "its time was up",
@@ -294,6 +301,18 @@ def _late(moment: Moment, show: Callable[[int], str]) -> str:
     return f"event {moment.detail.get('event')} came{how} late; it acts now and counts at its own time"
 
 
+def _erased(moment: Moment, show: Callable[[int], str]) -> str:
+    channels = ", ".join(moment.detail.get("channels", ()))
+    ended = moment.detail.get("enrollments")
+    told = f"; told: {channels}" if channels else ""
+    return _reason(moment) + (f"; {ended} programs ended" if ended else "") + told
+
+
+def _what_came(moment: Moment) -> str:
+    message = moment.detail.get("message")
+    return f"a message ({message})" if message else f"event {moment.detail.get('event')}"
+
+
 def _words(say: Callable[[Moment], str]) -> Callable[[Moment, Callable[[int], str]], str]:
     """A sentence without a time in it."""
     return lambda moment, _: say(moment)
@@ -322,6 +341,9 @@ _SENTENCES: Final[Mapping[str, Callable[[Moment, Callable[[int], str]], str]]] =
     "completed": _words(lambda _: "ran the last step"),
     "observed_out": _words(lambda m: f"did not reach the goal: {_reason(m)}"),
     "merged": _words(_reason),
+    "erased": _erased,
+    "refused": _words(lambda m: f"{_what_came(m)} was not taken: {_reason(m)}"),
+    "anew": _words(lambda m: f"begins anew with event {m.detail.get('event')}, after having been erased"),
     "forwarded": _words(lambda m: f"event {m.detail.get('event')} went on to {m.detail.get('to')}"),
     "clamped": _words(lambda m: f"event {m.detail.get('event')} claimed a time ahead of its log; set back"),
     "late": _late,

@@ -33,12 +33,14 @@ class Changes(msgspec.Struct):
         shared: the shared row, or None where it did not change.
         timers_below_ms: a promise: after this commit nothing is due before it (0: no promise). A store that
             finds an entry below it raises AssertionError, since a timer would otherwise never fire.
+        ledger: hash -> entry of contacts that were erased; nothing takes one out again.
     """
 
     rows: dict[str, bytes | None] = {}
     timers: dict[str, tuple[int, int]] = {}
     shared: bytes | None = None
     timers_below_ms: int = 0
+    ledger: dict[bytes, bytes] = {}
 
 
 class PartitionStore(Protocol):
@@ -65,6 +67,10 @@ class PartitionStore(Protocol):
 
     def shared(self) -> bytes | None:
         """Return the shared row, None before the first one was committed."""
+        ...
+
+    def erased(self, hashed: bytes) -> bytes | None:
+        """Return an entry of the ledger of erasures, None where there is none."""
         ...
 
 

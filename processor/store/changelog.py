@@ -1,7 +1,8 @@
 """Bringing a partition's database up to date from its changelog, in whole slices.
 
-The changelog's keys are the database's without the partition: ``r`` and the contact, ``s``, ``p``. The timer
-index is not in it; it is built here from the heads of the rows, old and new.
+The changelog's keys are the database's without the partition: ``r`` and the contact, ``e`` and the hash of
+an erased one, ``s``, ``p``. The timer index is not in it; it is built here from the heads of the rows, old
+and new.
 
 How far the changelog is in the database stands under ``c``: the next offset to read, and when that was true.
 It is written in the same batch as the data that it speaks of. Read from an earlier offset, the same records
@@ -75,6 +76,8 @@ def restore(
         kind = key[:1]
         if kind == b"r":
             rows.append((key[1:], value))
+        elif kind == b"e":
+            _put(batch, kind + suffix + key[1:], value)
         elif key in {b"p", b"s"}:
             _put(batch, key if key == b"p" else key + suffix, value)
         else:

@@ -80,6 +80,7 @@ class MemoryPartition:
         self._index: dict[str, int] = {}
         self._next_due: int | None = NEVER_MS
         self._shared: bytes | None = None
+        self._ledger: dict[bytes, bytes] = {}
 
     def get_many(self, contacts: Sequence[str]) -> list[bytes | None]:
         """See :class:`processor.store.base.PartitionStore`."""
@@ -113,6 +114,10 @@ class MemoryPartition:
         """See :class:`processor.store.base.PartitionStore`."""
         return self._shared
 
+    def erased(self, hashed: bytes) -> bytes | None:
+        """See :class:`processor.store.base.PartitionStore`."""
+        return self._ledger.get(hashed)
+
     def apply(self, changes: Changes) -> None:
         """Take the changes of one chunk."""
         rows, order = self._rows, self._order
@@ -131,6 +136,7 @@ class MemoryPartition:
                 self._move(contact, old_ms, new_ms)
         if changes.shared is not None:
             self._shared = changes.shared
+        self._ledger.update(changes.ledger)
         if changes.timers_below_ms:
             assert self.next_due() >= changes.timers_below_ms, "an entry is below what was promised"
 

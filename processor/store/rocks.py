@@ -8,6 +8,7 @@ A key is a kind, the partition (2 bytes, big-endian), and the rest:
     r     yes        contact                      the row
     t     yes        due ms (8 bytes), contact    nothing: the timer index
     s     yes                                     the shared row
+    e     yes        hash of an erased contact    when it was erased; without a hash: which key made them
     w     yes                                     due ms (8 bytes): the index has no entry below it
     p                                             the position of the latest commit, opaque
     c                                             how far the changelog is in here: see ``changelog``
@@ -74,6 +75,7 @@ class RocksPartition:
         self._store = store
         self._row, self._timer = b"r" + suffix, b"t" + suffix
         self._shared, self._low = b"s" + suffix, b"w" + suffix
+        self._ledger = b"e" + suffix
         self._rows_only, self._timers_only = _within(self._row), _within(self._timer)
         low = store.read(self._low)
         # Nothing is due before _floor_ms; _next_ms is the earliest due time, None when it must be looked up.
@@ -131,6 +133,10 @@ class RocksPartition:
         """See :class:`processor.store.base.PartitionStore`."""
         return self._store.read(self._shared)
 
+    def erased(self, hashed: bytes) -> bytes | None:
+        """See :class:`processor.store.base.PartitionStore`."""
+        return self._store.read(self._ledger + hashed)
+
     def stage(self, batch: WriteBatch, changes: Changes) -> None:
         """Put the changes of one chunk into the batch; nothing is remembered before :meth:`written`."""
         put, delete = batch.put, batch.delete
@@ -156,6 +162,8 @@ class RocksPartition:
             put(self._low, pack(low_ms))
         if changes.shared is not None:
             put(self._shared, changes.shared)
+        for hashed, entry in changes.ledger.items():
+            put(self._ledger + hashed, entry)
 
     def written(self, changes: Changes) -> None:
         """The batch is in the database: bring what is remembered of the index up to date."""

@@ -27,6 +27,8 @@ PROMISED = (
     "backtest",
     "explain",
     "report",
+    "contact erase",
+    "contact ledger",
     "contact show",
     "dev kafka",
     "dev registry",

@@ -27,7 +27,9 @@ from processor.core.outputs import Command
 from processor.core.outputs import Decision as Decided
 from processor.core.topics import TopicNames
 from processor.runtime.driver import Driver, Failure, Taken
+from processor.runtime.erasures import Erasures
 from processor.runtime.faust.engine import (
+    LEDGER_PREFIX,
     POSITION_KEY,
     ROW_PREFIX,
     SHARED_KEY,
@@ -63,11 +65,17 @@ _Item = Event | Message | Refusal | _Elsewhere | SchemaNeeded
 
 
 class Deployed:
-    """What the partitions of a worker share: topology, topics, and how values are read and written."""
+    """What the partitions of a worker share: topology, topics, the ledger's key, how values are written."""
 
     def __init__(
-        self, topology: Topology, names: TopicNames, source: SchemaSource, encoders: Mapping[str, Encoder]
+        self,
+        topology: Topology,
+        names: TopicNames,
+        source: SchemaSource,
+        encoders: Mapping[str, Encoder],
+        erasures: Erasures | None = None,
     ) -> None:
+        self.erasures = Erasures() if erasures is None else erasures
         self.topology = topology
         self.names = names
         self.fetch = source.fetch
@@ -119,6 +127,7 @@ class Decision:
         self.changelog: list[tuple[bytes, bytes | None]] = [
             (ROW_PREFIX + contact.encode(), data) for contact, data in changes.rows.items()
         ]
+        self.changelog += [(LEDGER_PREFIX + hashed, entry) for hashed, entry in changes.ledger.items()]
         if changes.shared is not None:
             self.changelog.append((SHARED_KEY, changes.shared))
         self.changelog.append((POSITION_KEY, self._position))
@@ -168,6 +177,7 @@ class Deciding:
             owned=(number,),
             rows_held_max=ROWS_HELD_MAX,
             seal=self._seal,
+            erasures=deployed.erasures,
         )
         self._partition = self._driver.partitions[0]
         self._outputs: list[Output] = []  # dead letters and forwarded records, in the order of the log

@@ -16,6 +16,7 @@ import msgspec
 from processor.store import RocksStore
 
 __all__ = [
+    "LEDGER_PREFIX",
     "POSITION_KEY",
     "ROW_PREFIX",
     "SHARED_KEY",
@@ -31,6 +32,7 @@ __all__ = [
 
 # Keys of the changelog. The partition number is not in them: it is the changelog's own.
 ROW_PREFIX: Final = b"r"  # followed by the contact
+LEDGER_PREFIX: Final = b"e"  # followed by the hash of an erased contact
 SHARED_KEY: Final = b"s"
 POSITION_KEY: Final = b"p"
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from processor.core.topics import topic_names
 from processor.language import load_topology
+from processor.runtime.erasures import Erasures
 from processor.runtime.faust.app import WorkerApp, make_app
 from processor.runtime.faust.deciding import Deciding, Deployed, Tally
 from processor.runtime.faust.errors import WorkerError
@@ -57,6 +58,7 @@ class Worker:
         name: of the worker, its static membership; by default that of the machine.
         own_time: whether event topics may keep records' own times instead of the log's append times. Then a
             record stamped ahead moves time ahead for everybody: for replaying a log of the past only.
+        erasure_key: of the ledger of erasures.
         others: further fields of :class:`WorkerSettings`.
 
     Raises:
@@ -71,6 +73,7 @@ class Worker:
         name: str = "",
         *,
         own_time: bool = False,
+        erasure_key: str = "",
         **others: Any,
     ) -> None:
         name = name or socket.gethostname()
@@ -96,6 +99,7 @@ class Worker:
         self._names = names
         self._kafka = kafka
         self._own_time = own_time
+        self._erasures = Erasures(erasure_key)
         self._deployed: Deployed | None = None
 
     def prepare(self) -> None:
@@ -108,7 +112,7 @@ class Worker:
         if self._deployed is None:
             source = schema_source(self._kafka)
             made = encoders(source, subjects(self._topology), "avro")
-            self._deployed = Deployed(self._topology, self._names, source, made)
+            self._deployed = Deployed(self._topology, self._names, source, made, self._erasures)
 
     def check_topics(self) -> None:
         """Look whether the topics are there and as they have to be.
@@ -199,7 +203,8 @@ def _from_environment(environ: Mapping[str, str]) -> WorkerApp:
     topology = load_topology(folder).topology
     state = Path(environ.get("TRAYECTO_STATE", "state"))
     name = environ.get("TRAYECTO_NAME", "")
-    worker = Worker(topology, settings_from({}, environ), state, name, folder=str(folder))
+    key = environ.get("TRAYECTO_ERASURE_KEY", "")
+    worker = Worker(topology, settings_from({}, environ), state, name, erasure_key=key, folder=str(folder))
     return make_app(worker.settings, worker.engine, worker.prepare)
 
 

@@ -188,7 +188,7 @@ class Accumulator:
         if not program:
             if kind == "graded":
                 self._graded(decision, contact, slot)
-            elif kind == "merged":
+            elif kind in {"merged", "erased"}:
                 self._merged(decision, contact, slot)
         elif self.looks_at(program):
             self._about_program(decision, contact, slot)
@@ -317,8 +317,8 @@ class Accumulator:
         self._grade_of[contact] = self.grades.move(self._grade_of[contact], (score, grade), _replaced)
 
     def _merged(self, decision: Decision, contact: int, slot: int) -> None:
-        """A contact that became another is none any more, and its grades go."""
-        if decision.reason != "departed":
+        """A contact that became another, or was erased, is none any more, and its grades go."""
+        if decision.reason in {"arrived", "alias"}:  # an alias was counted out when its contact departed
             return
         self.contacts_by_slot[slot] -= 1
         for score, grade in self.grades.tuples[self._grade_of[contact]]:
