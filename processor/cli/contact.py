@@ -109,6 +109,7 @@ def _json(found: Seen, past: dict[str, Past]) -> None:
                 {"for": name, "granted": granted, "at": at(since)} for name, granted, since in found.consents
             ],
             "lists": {name: at(since) for name, since in found.lists.items()},
+            "relations": found.relations,
             "scores": {name: {"value": value, "grade": grade or None} for name, value, grade in found.scores},
             "segments": {name: at(since) for name, since in found.segments.items()},
             "enrollments": [
@@ -180,6 +181,11 @@ def _show(found: Seen, past: dict[str, Past], topology: Topology) -> None:
         [(name, "granted" if granted else "withdrawn", at(since)) for name, granted, since in found.consents],
     )
     put("Lists", ["list", "since"], [(name, at(since)) for name, since in found.lists.items()])
+    put(
+        "Relations",
+        ["relation", "item"],
+        [(name, values_text(item)) for name, items in found.relations.items() for item in items],
+    )
     put("Scores", ["score", "value", "grade"], [(n, f"{v:g}", g) for n, v, g in found.scores], right=(1,))
     put("Segments", ["segment", "since"], [(name, at(since)) for name, since in found.segments.items()])
     _show_waits(found, past, put, at)

@@ -11,6 +11,8 @@ Four shapes of a series, by its specification:
 * ``by_hour``: ``values`` counts occurrences by the hour of the contact's clock, 24 of them. When they are
   more than :data:`HOURS_SUM_MAX` together all are halved: what a contact does now counts more than long ago.
 
+A series called ``items:`` holds the packed items of a relation (:mod:`processor.core.relations`).
+
 At most :data:`~processor.core.limits.SERIES_TIMES_MAX` occurrences are kept; then the oldest falls out of its
 windows, while total, first and last go on.
 """
@@ -31,6 +33,7 @@ from processor.core.limits import SERIES_TIMES_MAX
 from processor.core.model import Fn, SeriesSpec
 from processor.core.named import History, Series
 from processor.core.packing import first_after
+from processor.core.relations import merge_items
 
 __all__ = [
     "HOURS_SUM_MAX", "count", "hours_spec", "merge", "merge_series", "record", "series_key", "series_spec",
@@ -257,7 +260,9 @@ def merge(mine: History, theirs: History) -> None:
         own.total += series.total
         own.first_ms = min(own.first_ms, series.first_ms)
         own.last_ms = max(own.last_ms, series.last_ms)
-        if (own.values and not own.times) or (series.values and not series.times):
+        if key.startswith("items:"):
+            own.values = merge_items(own.values, series.values)
+        elif (own.values and not own.times) or (series.values and not series.times):
             own.values = _summed(own.values, series.values)
         elif own.values or series.values:
             pairs = [

@@ -20,6 +20,7 @@ from processor.core.lifecycle import ACTIVE, ENDED
 from processor.core.limits import RECENT_MAX
 from processor.core.outputs import Decision
 from processor.core.profile import BUILT_IN
+from processor.core.relations import keep
 from processor.core.scoring import apply_rules, check_grade
 from processor.core.segments import refresh_segments
 from processor.core.sweeps import owed
@@ -185,7 +186,7 @@ def _apply(turn: Turn, event_type: str, props: dict[str, Any]) -> None:
     reaction = topology.reactions.get(event_type)
     if reaction is None:
         return
-    if reaction.series:
+    if reaction.series or reaction.relations:
         _remember(turn, reaction)
     if reaction.rules:
         apply_rules(turn, reaction.rules, turn.now_ms - turn.occurred_ms)
@@ -201,6 +202,8 @@ def _apply(turn: Turn, event_type: str, props: dict[str, Any]) -> None:
 
 
 def _remember(turn: Turn, reaction: Reaction) -> None:
+    if reaction.relations:
+        keep(turn, reaction.relations)
     history = turn.row.history
     for spec in reaction.series:
         if spec.where is None or spec.where(turn):

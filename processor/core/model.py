@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Audience", "Blackout", "Cap", "Channel", "Dormant", "Entry", "Exit", "Expression", "Fn", "Goal", "Grade",
-    "Node", "Policies", "Program", "Purpose", "QuietHours", "Reaction", "ScoreModel", "ScoreRule", "Segment",
-    "SeriesSpec", "Team", "Topics", "Topology", "Uses",
+    "Node", "Policies", "Program", "Purpose", "QuietHours", "Reaction", "RelationSpec", "ScoreModel",
+    "ScoreRule", "Segment", "SeriesSpec", "Team", "Topics", "Topology", "Uses",
 ]  # fmt: skip
 
 Fn = Callable[["Turn"], Any]
@@ -43,6 +43,7 @@ class Uses:
     consents: frozenset[str] = frozenset()
     events: frozenset[str] = frozenset()  # event types that count(), sum(), last()… look at
     series: tuple[SeriesSpec, ...] = ()
+    relations: frozenset[str] = frozenset()
     by_time: bool = False  # the value can change by time alone
     score_bounds: tuple[tuple[str, float], ...] = ()  # (model, constant it is compared with)
     scores_free: frozenset[str] = frozenset()  # models that are compared with no constant
@@ -72,6 +73,25 @@ class SeriesSpec:
     value: str
     window_ms: int
     by_hour: bool = False  # counted by the hour of the contact's clock instead
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelationSpec:
+    """What an event does to a relation: an item with ``fields`` under ``key`` (None: one of its own).
+
+    ``each`` is the list property whose elements become an item each ("": the event is one item). ``anew``:
+    what was kept before goes. ``drops``: the item of that key is taken away, all of them without a key.
+    """
+
+    name: str
+    event: str
+    when: Fn | None = None
+    key: Fn | None = None
+    fields: tuple[tuple[str, Fn], ...] = ()
+    keep: int = 0
+    each: str = ""
+    anew: bool = False
+    drops: bool = False
 
 
 @dataclass(frozen=True)
@@ -282,6 +302,7 @@ class Reaction:
     rules: tuple[ScoreRule, ...] = ()
     entries: tuple[Entry, ...] = ()
     programs: frozenset[str] = frozenset()
+    relations: tuple[RelationSpec, ...] = ()
     activity: tuple[Entry, ...] = ()  # inactivity entries whose clock it sets
 
 
@@ -310,6 +331,7 @@ class Topology:
     segments_by_series: dict[str, tuple[str, ...]]  # by the key of a history they read
     segments_by_score: dict[str, tuple[str, ...]]
     segments_by_attribute: dict[str, tuple[str, ...]]
+    segments_by_relation: dict[str, tuple[str, ...]]
     segments_by_list: tuple[str, ...]
     segments_by_program: tuple[str, ...]
     segments_by_consent: tuple[str, ...]

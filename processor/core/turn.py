@@ -33,6 +33,7 @@ class Turn:
     queues events that follow from this one (a segment entered, a score threshold reached) as (type,
     properties). ``stale`` collects the names of segments to look at again, ``redated`` those of date
     attributes whose timers have to be set anew; a name may be in them more than once.
+    ``item`` and ``item_ms`` are the fields and the instant of the relation's item that is being looked at.
     ``occurred_ms`` is when the event occurred, ``now_ms`` or earlier when it came late. ``retimed`` says that
     the row's earliest due instant has to be found again, ``shared_changed`` that the
     shared row was written to.
@@ -64,6 +65,8 @@ class Turn:
         self.stale: list[str] = []
         self.redated: list[str] = []
         self.runnable: list[Enrollment] = []
+        self.item: dict[str, Any] = _NOTHING
+        self.item_ms = 0
         self.occurred_ms = 0
         self.started_ms = started_ms
         self.retimed = False

@@ -28,6 +28,7 @@ from processor.language.problems import Mark, Problem, Problems, instead, quoted
 from processor.language.program_shape import PROGRAM
 from processor.language.programs import ProgramSource, program
 from processor.language.records import Form
+from processor.language.relations import relations
 from processor.language.scores import scores, segments
 from processor.language.shapes import BAD, Reader
 from processor.language.source import BYTES_MAX, Mapping, Node, parse
@@ -218,6 +219,7 @@ def _compile(
     known = compiler.known
     timezone = zone(form.get("timezone", "UTC"))
     rules: dict[str, list[ScoreRule]] = {}
+    kept = relations(form, compiler)
     models = scores(form, compiler, rules)
     ordered = segments(form, compiler)
     made_channels = channels(form)
@@ -232,6 +234,7 @@ def _compile(
         segments=ordered,
         rules=rules,
         expressions=compiler.compiled,
+        relations=kept,
         dormant=rules_of_sending.dormant,
     )
     entries = [entry for one in programs.values() for entry in one.entries]
@@ -256,6 +259,7 @@ def _compile(
         segments_by_score=segments_by(ordered, "scores"),
         segments_by_series=by_series(ordered),
         segments_by_attribute=by_attribute(ordered),
+        segments_by_relation=segments_by(ordered, "relations"),
         segments_by_list=_union(segments_by(ordered, "lists")),
         segments_by_program=_union(segments_by(ordered, "programs")),
         segments_by_consent=_union(segments_by(ordered, "consents")),

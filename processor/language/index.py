@@ -15,6 +15,7 @@ from processor.core.model import (
     Expression,
     Program,
     Reaction,
+    RelationSpec,
     ScoreModel,
     ScoreRule,
     Segment,
@@ -35,6 +36,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     segments: Mapping[str, Segment]
     rules: Mapping[str, list[ScoreRule]]
     expressions: list[Expression]
+    relations: tuple[RelationSpec, ...] = ()
     dormant: tuple[Dormant, ...] = ()
 
 
@@ -50,6 +52,7 @@ def reactions(parts: Parts) -> dict[str, Reaction]:
         reaction = Reaction(
             series=tuple(spec for spec in series if spec.event == name),
             rules=rules,
+            relations=tuple(spec for spec in parts.relations if spec.event == name),
             entries=_highest_first([entry for entry in entries if entry.event == name], parts.programs),
             programs=frozenset(
                 program.name for program in parts.programs.values() if _listens(program, name)

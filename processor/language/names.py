@@ -33,7 +33,7 @@ class Known(msgspec.Struct, kw_only=True):
     """Everything that can be named. ``events`` are all event types with their properties' types.
 
     ``declared`` are the topology's own event types, ``grades`` those of each score model, ``enrollable`` the
-    programs that an enroll step can start.
+    programs that an enroll step can start; ``relations`` are those compiled so far, with their fields' types.
     """
 
     events: Mapping[str, Mapping[str, str]]
@@ -48,6 +48,7 @@ class Known(msgspec.Struct, kw_only=True):
     decaying: frozenset[str]
     programs: frozenset[str] = frozenset()
     enrollable: frozenset[str] = frozenset()
+    relations: Mapping[str, Mapping[str, str]] = {}
 
     def names(self) -> Names:
         """Return what an expression can refer to anywhere; scopes add the events they have."""
@@ -61,6 +62,7 @@ class Known(msgspec.Struct, kw_only=True):
             purposes=self.purposes,
             channels=self.channels,
             decaying=self.decaying,
+            relations=self.relations,
         )
 
     def check(self, references: Iterable[Reference], problems: Problems) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from processor.core.relations import KEPT_MAX
 from processor.core.schema import PROPERTY_TYPES
 from processor.core.topics import PARTITIONS, PARTITIONS_MAX
 from processor.language.brake_shapes import DORMANT
@@ -141,6 +142,43 @@ _RULE: Final = Record(
         "name": Field(WORD_NAME, "what records call it; default made from the event type and its place"),
     },
 )
+_DROP: Final = Record(
+    name="relation_drop",
+    title="drop",
+    doc="What takes an item away.",
+    fields={
+        "on": Field(OneOrMany(item=Ref(kind="published")), "the event type", required=True),
+        "if": Field(CONDITION, "only events for which this holds"),
+        "key": Field(Expr(examples=("event.order_id",)), "the item's key; without it all items go"),
+    },
+)
+_RELATION: Final = Record(
+    name="relation",
+    title="a relation",
+    doc="What belongs to a contact and comes in several: orders, cart lines, service calls.",
+    fields={
+        "on": Field(
+            OneOrMany(item=Ref(kind="published", examples=("order_completed",))),
+            "the event type that makes an item",
+            required=True,
+        ),
+        "if": Field(CONDITION, "only events for which this holds"),
+        "key": Field(Expr(examples=("event.order_id",)), "the same key again is the same item"),
+        "fields": Field(
+            MapOf(key=IDENTIFIER, value=Expr(examples=("event.value",)), least=1, what="fields"),
+            "what is kept of it",
+            required=True,
+            sample="{total: event.value}",
+        ),
+        "each": Field(IDENTIFIER, "a list property: each of its elements, called item, is an item"),
+        "anew": Field(Boolean(), "an event takes the place of all items before; default false"),
+        "keep": Field(
+            Number(minimum=1, maximum=KEPT_MAX, whole=True, examples=(20,)),
+            "how many are kept, the latest; default 20",
+        ),
+        "drop": Field(_DROP, "what takes an item away"),
+    },
+)
 _SCORE: Final = Record(
     name="score_model",
     title="a score model",
@@ -274,6 +312,10 @@ TOPOLOGY: Final = Record(
         "channels": Field(MapOf(key=WORD_NAME, value=_CHANNEL, what="channels"), "what carries out commands"),
         "teams": Field(MapOf(key=WORD_NAME, value=_TEAM, what="teams"), "people that contacts are routed to"),
         "lists": Field(ListOf(item=WORD_NAME), "lists that contacts join and leave"),
+        "relations": Field(
+            MapOf(key=IDENTIFIER, value=_RELATION, what="relations"),
+            "what belongs to a contact and comes in several",
+        ),
         "scores": Field(MapOf(key=WORD_NAME, value=_SCORE, what="score models"), "score models"),
         "segments": Field(
             MapOf(key=WORD_NAME, value=Either(text=CONDITION, other=_SEGMENT), what="segments"),

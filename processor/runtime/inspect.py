@@ -12,9 +12,11 @@ import msgspec
 from processor.codec.murmur2 import partition_of
 from processor.core.lifecycle import EnrollmentState, TrackState
 from processor.core.model import Topology
+from processor.core.relations import items_of, names_of
 from processor.core.rows import Row
 from processor.core.scoring import decayed, grade_now
 from processor.core.shared import Shared
+from processor.core.time import format_time
 from processor.core.turn import Turn
 from processor.runtime.erasures import CHECK_ENTRY, Erasures, at_of
 from processor.store import StateError
@@ -76,6 +78,7 @@ class Seen(msgspec.Struct, frozen=True):
     stopped: tuple[Stopped, ...]
     caps: tuple[CapUse, ...]
     row_bytes: int
+    relations: dict[str, list[dict[str, Any]]] = {}
 
 
 class Stopped(msgspec.Struct, frozen=True):
@@ -222,7 +225,16 @@ def seen(topology: Topology, contact: str, data: bytes, at_ms: int | None = None
         tuple(stopped_of(row, contact)),
         tuple(_caps(topology, row, now_ms)),
         len(data),
+        {name: _items(row, name) for name in names_of(row.history)},
     )
+
+
+def _items(row: Row, name: str) -> list[dict[str, Any]]:
+    """A relation's items, the latest first."""
+    return [
+        {**({"key": key} if key else {}), **fields, "at": format_time(at_ms)}
+        for key, at_ms, fields in reversed(items_of(row.history, name))
+    ]
 
 
 def _enrollments(row: Row) -> list[StandsAt]:

@@ -109,6 +109,8 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "consents_full": "there are too many consents: {name} was not kept",
         "ids_full": "more contacts became this one than are remembered; the first of them was let go",
         "entry_trimmed": "the entry event is large: its {name} was not kept",
+        "item_without_key": "an item of {name} has no key and was not kept",
+        "item_trimmed": "an item is large: its {name} was not kept",
         "alias_chain": "too many contacts became one another in a row",
         "derived_events": "too much followed from one event; the rest was dropped",
     },

@@ -23,6 +23,8 @@ CONDITIONS = [
     'happened("order_completed", within="1d")',
     "hour() < 12",
     "true",
+    'views.count(where=item.at > now - duration("1h") and item.url != profile.email) >= 2',
+    'orders.max("value") > 50 or views.most("url") == "/pricing"',
     "score.fit > score.engagement",
     'entries("p") < 4',
 ]
@@ -51,7 +53,9 @@ def _leaf() -> st.SearchStrategy[dict[str, Any]]:
                 "hold_at_most": st.sampled_from(["1h", "3d"]),
                 "fallback": st.sampled_from(["sms", ["sms"], {"to": "sms", "template": "s", "within": "2h"}]),
                 "purpose": st.sampled_from(["receipts", "service", "marketing"]),
-                "values": st.just({"n": "score.engagement", "t": "seen {profile.visits}"}),
+                "values": st.just(
+                    {"n": "score.engagement", "t": "seen {profile.visits}", "v": "views.rows(at_most=2)"}
+                ),
             },
         ),
         st.fixed_dictionaries(

@@ -27,10 +27,12 @@ from processor.core import (
     limits,
     machine,
     nodes,
+    relations,
     shared,
     topics,
 )
 from processor.core.expressions.functions import FUNCTIONS, signature
+from processor.core.expressions.related import METHODS
 from processor.core.lifecycle import DECISIONS
 from processor.language import compile as loading
 from processor.language import load_topology, source, steps, wiring
@@ -103,6 +105,9 @@ LIMITS: tuple[tuple[Any, str, str, str], ...] = (
         "all are halved",
     ),
     (best, "COHORTS_MAX", "periods of a split by best performer open at a time", "the topology is refused"),
+    (relations, "KEPT_MAX", "items of a relation", "the topology is refused"),
+    (relations, "KEPT_BYTES_MAX", "bytes of a relation in a row", "the oldest items go"),
+    (relations, "ITEM_BYTES_MAX", "bytes of an item", "its largest fields go: `item_trimmed`"),
     (nodes, "PIECES_MAX", "pieces of a series, remembered in the row", "the topology is refused"),
     (steps, "BRANCHES_MAX", "branches of a parallel step", "the topology is refused"),
     (enrollments, "STEPS_PER_TURN_MAX", "steps of an enrollment in one turn", "it ends: `runaway`"),
@@ -146,6 +151,18 @@ def functions_table() -> str:
     lines = ["| function | gives | what | example |", "| --- | --- | --- | --- |"]
     for function in FUNCTIONS.values():
         cells = (f"`{signature(function)}`", function.result, function.doc, f"`{function.example}`")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def relations_table() -> str:
+    """Every function of a relation."""
+    lines = ["| function | gives | what | example |", "| --- | --- | --- | --- |"]
+    for method in METHODS.values():
+        words = [*(["field"] if method.field else []), "where=", "within="]
+        words += ["at_most="] if method.at_most else []
+        result = method.result or "the field's type"
+        cells = (f"`{method.name}({', '.join(words)})`", result, method.doc, f"`{method.example}`")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -254,6 +271,7 @@ def torture_table() -> str:
 
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("guide/expressions.md", "functions"): functions_table,
+    ("guide/relations.md", "relations"): relations_table,
     ("guide/explain.md", "decisions"): decisions_table,
     ("guide/reports.md", "report"): report_tables,
     ("guide/running.md", "refusals"): refusals_table,

@@ -102,6 +102,8 @@ def names(tmp_path_factory) -> Names:
     page = next(page for page in TOPOLOGIES if page.name == "expressions.md")
     loaded = load_topology(write(page_files(page), tmp_path_factory.mktemp("words")))
     splits = {"split-discount-plain": ("discount", "plain")}
+    orders = {"at": "time", "total": "number?", "status": "string?"}
+    views = {"at": "time", "category": "string?", "sku": "string?"}
     types = ("page_viewed", "order_completed", "email_clicked")
     base = loaded.known.names()
     return Names(
@@ -116,14 +118,21 @@ def names(tmp_path_factory) -> Names:
         purposes=base.purposes,
         channels=base.channels,
         splits=splits,
+        relations={"orders": orders, "views": views},
     )
 
 
 def expressions() -> list[str]:
-    """The last column of the tables on the page about expressions that follow `<!-- expressions -->`."""
-    page = next(page for page in PAGES if page.name == "expressions.md")
-    text = page.read_text(encoding="utf-8").partition("<!-- expressions -->")[2]
-    return [found["text"] for found in TABLE_ROW.finditer(text)]
+    """The last column of the tables on the pages about expressions, behind a mark."""
+    found = []
+    for name, mark in (
+        ("expressions.md", "<!-- expressions -->"),
+        ("relations.md", "<!-- relations:start -->"),
+    ):
+        page = next(page for page in PAGES if page.name == name)
+        text = page.read_text(encoding="utf-8").partition(mark)[2]
+        found += [row["text"] for row in TABLE_ROW.finditer(text)]
+    return found
 
 
 @pytest.mark.parametrize("text", expressions())

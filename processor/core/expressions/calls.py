@@ -11,6 +11,7 @@ import msgspec
 from processor.core.expressions.codegen import generate
 from processor.core.expressions.functions import FUNCTIONS, Function, Parameter, signature
 from processor.core.expressions.operators import coerce, contains, unify
+from processor.core.expressions.related import check_related, is_related
 from processor.core.expressions.tree import Call, Const, Node, maybe_missing
 from processor.core.expressions.types import ExpressionError, base_type, did_you_mean, phrase
 from processor.core.history import series_spec
@@ -34,6 +35,8 @@ def check_call(checker: Checker, node: ast.Call) -> Node:
     Raises:
         ExpressionError: no such function, or the arguments do not fit.
     """
+    if is_related(checker, node):
+        return check_related(checker, node)
     if not isinstance(node.func, ast.Name):
         checker.fail(
             node, "only functions of the language can be called", "write a function's name, as in count(…)"
@@ -283,7 +286,7 @@ def _where(checker: Checker, node: ast.expr, event: str) -> tuple[Fn, str]:
     """The compiled condition on the counted event, and its text in one canonical form."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         checker.fail(node, "where= is a condition, not a text", "write it without the quotes around it")
-    names = msgspec.structs.replace(checker.names, event_types=(event,), event_is_entry=False)
+    names = msgspec.structs.replace(checker.names, event_types=(event,), event_is_entry=False, item=None)
     condition = checker.beside(names).condition(node)
     return generate(condition, condition=True), _canonical(node)
 

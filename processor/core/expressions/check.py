@@ -12,6 +12,7 @@ from processor.core.expressions.functions import FUNCTIONS
 from processor.core.expressions.names import Names
 from processor.core.expressions.operators import coerce, unify
 from processor.core.expressions.parse import LIST_MAX, NUMBER_MAX, STRING_CHARS_MAX, Source
+from processor.core.expressions.related import bare_relation
 from processor.core.expressions.tree import (
     Call,
     Choose,
@@ -31,7 +32,7 @@ from processor.core.model import SeriesSpec, Uses
 __all__ = ["Checker", "Reads", "expect"]
 
 _NAMED: Final[dict[str, Any]] = {"true": True, "false": False, "none": None}
-_NAMESPACES: Final = ("event", "entry", "answer", "profile", "score", "grade")
+_NAMESPACES: Final = ("event", "entry", "answer", "item", "profile", "score", "grade")
 _CONST_TYPES: Final = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "none"}
 
 
@@ -72,6 +73,10 @@ class Checker:
     def beside(self, names: Names) -> Checker:
         """A checker of a ``where=`` in the same text; what that reads does not concern the text around it."""
         return Checker(self.source, names, Reads(), alone=True)
+
+    def within(self, names: Names) -> Checker:
+        """A checker of a ``where=`` on items: what it reads concerns the text around it."""
+        return Checker(self.source, names, self.reads)
 
     def fail(self, node: ast.expr | ast.keyword, message: str, fix: str) -> NoReturn:
         """Refuse, at the place of ``node``."""
@@ -170,10 +175,13 @@ class Checker:
         return self._unknown(node)
 
     def _unknown(self, node: ast.Name) -> NoReturn:
+        if node.id in self.names.relations:
+            bare_relation(self, node, node.id)
         for namespace, known in (("profile", self.names.profile), ("event", self._event_properties())):
             if node.id in known:
                 self.fail(node, f"unknown name {node.id}", f"write {namespace}.{node.id}")
-        fix = did_you_mean(node.id, (*_NAMESPACES, "now", "true", "false", "none"))
+        spaces = [name for name in _NAMESPACES if name != "item" or self.names.item is not None]
+        fix = did_you_mean(node.id, (*spaces, *self.names.relations, "now", "true", "false", "none"))
         self.fail(node, f"unknown name {node.id}", f'{fix}, or put a text in quotes: "{node.id}"')
 
     def _event_properties(self) -> set[str]:
@@ -201,6 +209,8 @@ class Checker:
                 "only event, entry, answer, profile, score and grade have members",
                 "remove what follows the dot",
             )
+        if inner.id in self.names.relations:
+            bare_relation(self, node, inner.id)
         if inner.id not in _NAMESPACES:
             fix = did_you_mean(inner.id, _NAMESPACES)
             self.fail(inner, f"unknown name {inner.id}", fix)
@@ -208,6 +218,8 @@ class Checker:
             return self._score(node, inner.id, path)
         if inner.id == "profile":
             return self._profile(node, path)
+        if inner.id == "item":
+            return self._item(node, path)
         return self._property(node, inner.id, path)
 
     def _member(self, node: ast.Attribute | ast.Subscript) -> str:
@@ -251,6 +263,19 @@ class Checker:
             self.fail(node, f"unknown profile attribute {path[0]}", did_you_mean(path[0], known))
         self.reads.add("attributes", path[0])
         return self._read(node, "profile", path, base_type(known[path[0]]))
+
+    def _item(self, node: ast.expr, path: list[str]) -> Node:
+        known = self.names.item
+        if known is None:
+            self.fail(node, "there is no item here", _ABSENT["item"])
+        if path == ["at"] and "*" not in known:
+            return Call(
+                type="time", offset=self.source.at(node), helper="item_at", args=(), turn=True, maybe=False
+            )
+        kind = known.get(path[0], known.get("*", ""))
+        if not kind:
+            self.fail(node, f"there is no field {path[0]}", did_you_mean(path[0], known))
+        return self._read(node, "item", path, base_type(kind))
 
     def _property(self, node: ast.expr, namespace: str, path: list[str]) -> Node:
         names = self.names
@@ -337,6 +362,7 @@ _ABSENT: Final = {
     "event": "use profile., count() or last() instead; event. exists where an event is looked at",
     "entry": "use event. or profile. instead; entry. exists inside a program that an event starts",
     "answer": "use it after a wait_for: answer. is the event that ended it",
+    "item": "use it in the where= of a relation: orders.count(where=item.total > 50)",
 }
 _ELSEWHERE: Final = "write comparisons, and, or, not, + - * / % and the functions of the language"
 _REFUSED: Final[dict[type[ast.expr], tuple[str, str]]] = {

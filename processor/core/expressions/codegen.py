@@ -22,6 +22,7 @@ from processor.core.expressions.tree import (
     Compare,
     Const,
     Contains,
+    Held,
     ListOf,
     Logic,
     Node,
@@ -57,6 +58,7 @@ def generate(tree: Node, *, condition: bool = False) -> Fn:
     body.body = [ast.Return(value=value)]
     ast.fix_missing_locations(module)
     scope: dict[str, Any] = {"__builtins__": {}, **{name: _helper(name) for name in sorted(generator.names)}}
+    scope.update(generator.held)
     exec(compile(module, "<expression>", "exec"), scope)  # noqa: S102 - built here, of whitelisted nodes
     made: Fn = scope["expression"]
     return made
@@ -69,6 +71,7 @@ def _helper(name: str) -> Any:
 class _Generator:
     def __init__(self) -> None:
         self.names: set[str] = set()
+        self.held: dict[str, Any] = {}
         self._temporaries = 0
 
     def value(self, node: Node) -> ast.expr:
@@ -78,6 +81,8 @@ class _Generator:
                 return ast.Constant(value=node.value)
             case Read():
                 return self._read(node)
+            case Held():
+                return self._held(node.value)
             case Coerce():
                 return self._coerce(node)
             case Now():
@@ -275,6 +280,13 @@ class _Generator:
 
     def _global(self, name: str) -> ast.expr:
         self.names.add(name)
+        return ast.Name(id=name, ctx=ast.Load())
+
+    def _held(self, value: Any) -> ast.expr:
+        if value is None:
+            return ast.Constant(value=None)
+        name = f"h{len(self.held)}"
+        self.held[name] = value
         return ast.Name(id=name, ctx=ast.Load())
 
     def _keep(self, value: ast.expr) -> tuple[ast.expr, ast.expr]:

@@ -16,7 +16,8 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     the types that ``event.``, ``entry.`` and ``answer.`` may be here; empty means not available.
     ``event_is_entry``: ``event.X`` means ``entry.X``, as in steps. ``scores`` maps a score model to its grade
     names, ``decaying`` are those whose value falls by time alone (None: not known, so all of them).
-    ``splits`` maps a split's step id to its variants.
+    ``splits`` maps a split's step id to its variants, ``relations`` a relation to its fields. ``item`` are
+    the fields of ``item.``, where there is one; "*" stands for any name.
     """
 
     events: Mapping[str, Mapping[str, str]]
@@ -33,3 +34,5 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     channels: frozenset[str]
     splits: Mapping[str, tuple[str, ...]] = {}
     decaying: frozenset[str] | None = None
+    relations: Mapping[str, Mapping[str, str]] = {}
+    item: Mapping[str, str] | None = None

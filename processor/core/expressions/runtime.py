@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
-from processor.core.expressions import facts, moments, shown, values
+from processor.core.expressions import facts, items, moments, shown, values
 from processor.core.policies import has_consent
 from processor.core.scoring import grade_now, score_now
 
@@ -28,6 +28,7 @@ HELPERS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
         **_offered(values),
         **_offered(moments),
         **_offered(facts),
+        **_offered(items),
         **_offered(shown),
         "score": score_now,
         "grade": grade_now,

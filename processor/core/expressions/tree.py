@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 __all__ = [
-    "Arith", "Call", "Choose", "Coerce", "Compare", "Const", "Contains", "ListOf", "Logic", "Node", "Not",
-    "Now", "Read", "Text", "maybe_missing",
+    "Arith", "Call", "Choose", "Coerce", "Compare", "Const", "Contains", "Held", "ListOf", "Logic", "Node",
+    "Not", "Now", "Read", "Text", "maybe_missing",
 ]  # fmt: skip
 
 
@@ -58,6 +58,12 @@ class Call(Node, frozen=True, kw_only=True):
     args: tuple[Node, ...]
     turn: bool = False
     maybe: bool = True
+
+
+class Held(Node, frozen=True, kw_only=True):
+    """An object that the code is given as it is: the compiled condition of a ``where=`` on items."""
+
+    value: Any
 
 
 class Compare(Node, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from typing import Final
 from processor.language.lint.constants import calls, scalars, trees
 from processor.language.lint.registry import Finding, Lint, Rule
 from processor.language.problems import quoted
+from processor.language.records import Form
 
 __all__ = ["RULES"]
 
@@ -65,6 +66,16 @@ def _unused_scores(lint: Lint) -> Iterator[Finding]:
             yield Finding(lint.at("scores", name), message, fix)
 
 
+def _unused_relations(lint: Lint) -> Iterator[Finding]:
+    declared = lint.section("relations")
+    texts = [scalar.text for form in lint.forms for scalar in scalars(form)]
+    for name in declared.values if isinstance(declared, Form) else ():
+        asked = re.compile(rf"(?<![\w.\"']){re.escape(name)}\.")
+        if not any(asked.search(text) for text in texts):
+            message = f"nothing asks for the relation {quoted(name)}"
+            yield Finding(lint.at("relations", name), message, "take it out")
+
+
 def _scores_read(tree: ast.expr) -> Iterator[str]:
     for node in ast.walk(tree):
         match node:
@@ -103,6 +114,32 @@ steps:
     template: tips
 """,
         check=_unused_segments,
+    ),
+    Rule(
+        name="unused-relation",
+        severity="info",
+        summary="Nothing asks for the relation.",
+        why="Its items are kept in the row of every contact, and decide nothing.",
+        example="""\
+# topology.yaml
+relations:
+  orders: {on: order_completed, fields: {total: event.value}}
+# programs/tips.yaml
+steps:
+  - send: email
+    template: tips
+""",
+        better="""\
+# topology.yaml
+relations:
+  orders: {on: order_completed, fields: {total: event.value}}
+# programs/tips.yaml
+steps:
+  - send: email
+    template: tips
+    values: {last: 'orders.last("total")'}
+""",
+        check=_unused_relations,
     ),
     Rule(
         name="unused-score",

@@ -89,6 +89,7 @@ _TOPOLOGY = Topology(
     segments_by_series={},
     segments_by_score={},
     segments_by_attribute={},
+    segments_by_relation={},
     segments_by_list=(),
     segments_by_program=(),
     segments_by_consent=(),
