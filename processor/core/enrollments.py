@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from processor.core.best import counted_until, note_event, note_goal
+from processor.core.brakes import forgo, stands_still
 from processor.core.forks import end_of_branch, join
 from processor.core.lifecycle import (
     ACTIVE,
@@ -85,6 +86,9 @@ def _walk(turn: Turn, program: Program, enrollment: Enrollment, track: Track, st
     resuming = track.mark == "due"
     if resuming:
         track.mark = ""
+    elif track.mark:  # a brake has let go of its command for good
+        target = _forgo(turn, program, enrollment, track)
+    brakes = turn.shared.brakes
     end_at = end_of_branch(program, track)
     while target is not None and (resuming or target != end_at):
         node = program.nodes.get(target)
@@ -95,6 +99,8 @@ def _walk(turn: Turn, program: Program, enrollment: Enrollment, track: Track, st
             end(turn, enrollment, "exit", "runaway", target)
             return 0
         steps_left -= 1
+        if brakes and stands_still(turn, program, enrollment, track, node, due=resuming):
+            return steps_left
         if not resuming:
             track.step = target
             track.since_ms = turn.now_ms
@@ -111,6 +117,17 @@ def _walk(turn: Turn, program: Program, enrollment: Enrollment, track: Track, st
     if track.state == READY and enrollment.state == ACTIVE:
         move_track(track, "end")
     return steps_left
+
+
+def _forgo(turn: Turn, program: Program, enrollment: Enrollment, track: Track) -> str | None:
+    node = program.nodes.get(track.step)
+    if node is None:
+        track.mark = ""
+        return track.step  # which is then found to be removed
+    target = forgo(turn, enrollment, track, node)
+    if track.state == READY and node.id in program.timed:
+        _mark_done(turn, enrollment, node.id)
+    return target
 
 
 def _mark_done(turn: Turn, enrollment: Enrollment, step: str) -> None:
@@ -294,7 +311,8 @@ def fire(turn: Turn, program: Program, enrollment: Enrollment) -> None:
                 _offer(turn, program, enrollment, track)
                 continue
             move_track(track, "due")
-            track.mark = "due"
+            if not track.mark:  # else a brake holds it, and its time is up
+                track.mark = "due"
             turn.runnable.append(enrollment)
 
 

@@ -61,6 +61,9 @@ def consider(turn: Turn, entry: Entry, cause: str) -> None:
 def _refusal(turn: Turn, program: Program, key: str) -> str:
     """The rule that keeps the contact out, or "". Nothing here depends on chance."""
     now_ms = turn.now_ms
+    brakes = turn.shared.brakes
+    if brakes and (brake := brakes.get(program.name)) is not None and brake.paused:
+        return "paused"
     if program.opens_ms and now_ms < program.opens_ms:
         return "window_not_open"
     if program.closes_ms and now_ms >= program.closes_ms:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from processor.core.brakes import let_go_arrived
 from processor.core.events import Event, Message
 from processor.core.hierarchies import settle_hierarchies
 from processor.core.history import merge
@@ -101,6 +102,8 @@ def arrive(turn: Turn, message: Message) -> None:
     _note_ids(turn, [*other.origin.merged, message.body["from"]])
     turn.redated.extend(turn.topology.dates_by_attribute)
     turn.stale.extend(turn.topology.segments)
+    if turn.shared.brakes:
+        let_go_arrived(turn)
     turn.retimed = True
     turn.zone = None
     turn.out.append(

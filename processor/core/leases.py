@@ -11,11 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from processor.core.best import collect, take_shares
+from processor.core.brake_home import advance_home
+from processor.core.brakes import set_brake
 from processor.core.events import Message
 from processor.core.shared import LEASE_WAITERS_MAX, Lease
 
 if TYPE_CHECKING:
-    from processor.core.model import Program
+    from processor.core.model import Program, Topology
     from processor.core.outputs import Output
     from processor.core.shared import Shared
     from processor.core.turn import Turn
@@ -75,12 +77,17 @@ def unit_for(turn: Turn, program: Program) -> bool:
     return True
 
 
-def advance_shared(shared: Shared, message: Message) -> list[Output]:
+def advance_shared(topology: Topology, shared: Shared, message: Message, watermark_ms: int) -> list[Output]:
     """A message to the partition's shared row: a request or a report at a home, or the home's answer."""
     if message.kind == "split_counts":
         return collect(shared, message)
     if message.kind == "split_shares":
         return take_shares(shared, message)
+    if message.kind in {"brake_set", "brake_full"}:
+        set_brake(shared, message, watermark_ms)
+        return []
+    if message.kind.startswith("brake_"):
+        return advance_home(topology, shared, message)
     name = message.body["lease"]
     if message.kind == "lease_ask":
         given = shared.granted.get(name, 0)

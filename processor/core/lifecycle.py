@@ -28,7 +28,8 @@ walked all its steps and waits for its goal until the goal's window closes. ENDE
 of the row; what re-entry rules need of them stays in the row's memory.
 
 **Track.** READY is about to run. WAITING stands until an instant. LISTENING stands until an event, a
-condition, or its timeout. HELD is a send that a policy holds back until an instant. JOINING stands at a
+condition, or its timeout. HELD is a send that a policy holds back until an instant, or a step
+before which a brake holds the track (:mod:`processor.core.brakes`). JOINING stands at a
 parallel step until its branches, which are tracks of their own, have ended. ENDED has no steps left.
 """
 
@@ -129,7 +130,7 @@ DECISIONS: Final[dict[str, str]] = {
     "stepped": "a step ran",
     "waiting": "a track waits, until when or for what",
     "split": "a variant was chosen",
-    "held": "a send waits because of a policy",
+    "held": "a send waits because of a policy, or a step because its program is stopped",
     "suppressed": "a send was not made because of a policy",
     "fell_back": "a send went on to its next channel; the reason says why",
     "commanded": "a command was given to a channel",
@@ -144,6 +145,8 @@ DECISIONS: Final[dict[str, str]] = {
     "clamped": "an event time ahead of its log was set back to the log's",
     "late": "an event older than the contact's clock was applied at the clock",
     "quarantined": "a timer raised; it is stopped and kept for a look",
+    "braked": "a program's commands are held from here on, or let go: the breaker, or an operator's command",
+    "let_go": "what was held goes on, and is decided anew: an operator's command",
     "released": "an operator let a timer go that was stopped; it is due now",
     "erased": "everything that was held of the contact was erased, and its channels were told",
     "refused": "an event or message of an erased contact was not taken",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from processor.core.brakes import let_go, sweeps_brake
 from processor.core.enrollments import end, fire, hear, look, remove, run
 from processor.core.entries import consider, wake
 from processor.core.erasure import admit, erase, erase_by_message, refuse_message
@@ -21,6 +22,7 @@ from processor.core.limits import RECENT_MAX
 from processor.core.outputs import Decision
 from processor.core.profile import BUILT_IN
 from processor.core.relations import keep
+from processor.core.schema import OPERATORS_EVENTS
 from processor.core.scoring import apply_rules, check_grade
 from processor.core.segments import refresh_segments
 from processor.core.sweeps import owed
@@ -134,7 +136,7 @@ def _event(turn: Turn, event: Event, watermark_ms: int, hops: int = 0) -> None:
     if event.type == "contact_erased":
         erase(turn, event.event_id, now_ms)
         return
-    if event.type != "timers_released":  # an operator's event is nothing that the contact did
+    if event.type not in OPERATORS_EVENTS:  # an operator's event is nothing that the contact did
         row.active_ms = now_ms
     turn.now_ms = now_ms
     turn.occurred_ms = occurred_ms
@@ -290,6 +292,12 @@ def _catch_up(turn: Turn, until_ms: int) -> None:
         timer_first = 0 < due_ms <= until_ms and (sweep is None or due_ms <= sweep.due_ms)
         if timer_first:
             _fire_at(turn, due_ms)
+        elif sweep is not None and sweeps_brake(sweep):
+            row.swept = sweep.number
+            if let_go(turn, sweep):
+                turn.released = True
+                _settle(turn)
+                turn.released = False
         elif sweep is not None:
             row.swept = sweep.number
             _set_now(turn, sweep.due_ms)

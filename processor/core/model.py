@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from processor.core.sections import Enrollment, Track
-from processor.core.sending import Blackout, Cap, Channel, Dormant, Policies, Purpose, QuietHours, Team
+from processor.core.sending import (
+    Blackout,
+    Breaker,
+    Cap,
+    Channel,
+    Dormant,
+    Policies,
+    Purpose,
+    QuietHours,
+    Team,
+)
 from processor.core.time import Cron
 
 if TYPE_CHECKING:
@@ -20,9 +30,9 @@ if TYPE_CHECKING:
     from processor.core.turn import Turn
 
 __all__ = [
-    "Audience", "Blackout", "Cap", "Channel", "Dormant", "Entry", "Exit", "Expression", "Fn", "Goal", "Grade",
-    "Node", "Policies", "Program", "Purpose", "QuietHours", "Reaction", "RelationSpec", "ScoreModel",
-    "ScoreRule", "Segment", "SeriesSpec", "Team", "Topics", "Topology", "Uses",
+    "Audience", "Blackout", "Breaker", "Cap", "Channel", "Dormant", "Entry", "Exit", "Expression", "Fn",
+    "Goal", "Grade", "Node", "Policies", "Program", "Purpose", "QuietHours", "Reaction", "RelationSpec",
+    "ScoreModel", "ScoreRule", "Segment", "SeriesSpec", "Team", "Topics", "Topology", "Uses",
 ]  # fmt: skip
 
 Fn = Callable[["Turn"], Any]
@@ -236,6 +246,14 @@ class Node:
         """An event the step listens to has come: (whether it woke the track, the step to run next)."""
         raise AssertionError(self.kind)
 
+    def gives(self, track: Track, *, due: bool) -> bool:
+        """Whether the step would now give a command, entered or gone on with (``due``): brakes hold those."""
+        return False
+
+    def forgo(self, turn: Turn, enrollment: Enrollment, track: Track, *, resuming: bool) -> str | None:
+        """A brake kept the command back for good. Returns as :meth:`enter` does."""
+        return self.next
+
     def edges(self) -> tuple[tuple[str, str | None], ...]:
         """Every way out as (label, next step id or None for the end), for lint and drawings."""
         return (("", self.next),)
@@ -278,6 +296,7 @@ class Program:
     timed: frozenset[str] = frozenset()  # steps that later waits count from
     group: str = ""  # the hierarchy it is in, "" for none
     rank: float = 0.0  # its place in the hierarchy: the higher goes before the lower
+    breaker: Breaker | None = None
     file: str = ""
 
 
@@ -342,6 +361,7 @@ class Topology:
     idle: tuple[Entry, ...]
     schedules: tuple[Entry, ...]
     dedupe: bool = True
+    breakers: dict[str, Breaker] = field(default_factory=dict)  # by program
     currency: str = ""  # of costs and of the values of goals; nothing is converted
     checks: dict[str, Callable[[Mapping[str, Any]], str | None]] = field(
         default_factory=dict

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from processor.core.brakes import say
 from processor.core.limits import ATTRIBUTES_MAX, CONSENTS_MAX, LISTS_MAX
 from processor.core.named import GRANTED, WITHDRAWN
 from processor.core.outputs import Decision
@@ -114,4 +115,8 @@ BUILT_IN: dict[str, Callable[[Turn, dict[str, Any]], None]] = {
     "list_joined": _list_joined,
     "list_left": _list_left,
     "timers_released": release,
+    "program_paused": say,
+    "program_resumed": say,
+    "held_released": say,
+    "held_dropped": say,
 }

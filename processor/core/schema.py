@@ -15,7 +15,15 @@ from processor.core.time import is_zone, parse_time
 if TYPE_CHECKING:
     from processor.core.model import Topology
 
-__all__ = ["BUILT_IN_EVENTS", "DERIVED_EVENTS", "PROPERTY_TYPES", "Check", "compile_checks", "validate"]
+__all__ = [
+    "BUILT_IN_EVENTS",
+    "DERIVED_EVENTS",
+    "OPERATORS_EVENTS",
+    "PROPERTY_TYPES",
+    "Check",
+    "compile_checks",
+    "validate",
+]
 
 Check = Callable[[Mapping[str, Any]], str | None]
 
@@ -33,7 +41,16 @@ BUILT_IN_EVENTS: Final[Mapping[str, Mapping[str, str]]] = {
     "contact_identified": {"anonymous_id": "string"},
     "timers_released": {},
     "contact_erased": {"request": "string?"},
+    "program_paused": {"program": "string", "by": "string?", "because": "string?"},
+    "program_resumed": {"program": "string", "by": "string?", "because": "string?"},
+    "held_released": {"program": "string", "by": "string?", "because": "string?"},
+    "held_dropped": {"program": "string", "by": "string?", "because": "string?"},
 }
+
+OPERATORS_EVENTS: Final = frozenset(
+    {"timers_released", "program_paused", "program_resumed", "held_released", "held_dropped"}
+)
+"""Built-in events that an operator publishes: nothing that a contact did."""
 
 # Event types the machine raises itself; nobody can publish them.
 DERIVED_EVENTS: Final[Mapping[str, Mapping[str, str]]] = {

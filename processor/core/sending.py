@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-__all__ = ["Blackout", "Cap", "Channel", "Dormant", "Policies", "Purpose", "QuietHours", "Team"]
+__all__ = ["Blackout", "Breaker", "Cap", "Channel", "Dormant", "Policies", "Purpose", "QuietHours", "Team"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,22 @@ class Dormant:
     per_ms: int
     channels: frozenset[str]  # empty: all
     purposes: frozenset[str]  # empty: all but transactional
+
+
+@dataclass(frozen=True)
+class Breaker:
+    """A program's circuit breaker: more than ``more_than`` commands in ``per_ms`` trip it (0: not by number).
+
+    So do more than ``times_usual`` times the mean of the periods before (0: not by that), but no fewer than
+    ``at_least``. It tells the channel ``alert``; what it holds is worth sending for ``hold_ms``.
+    """
+
+    per_ms: int
+    alert: str
+    more_than: int
+    times_usual: float
+    at_least: int
+    hold_ms: int
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The partition's own row: what its contacts share. It is stored and changelogged like any other row.
 
-Round-robin positions, the next instants of schedules, open sweeps, leases on global quantities, and the
-results of splits by best performer (:mod:`processor.core.best`). A global
+Round-robin positions, the next instants of schedules, open sweeps, leases on global quantities, the results
+of splits by best performer (:mod:`processor.core.best`), and brakes (:mod:`processor.core.brakes`). A global
 quantity (a cap on entrants, say) has one home partition, picked by the hash of its name, which grants units
 to the others by messages in the log; see :mod:`processor.core.leases`.
 """
@@ -12,7 +12,10 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["LEASE_WAITERS_MAX", "OPEN_SWEEPS_MAX", "Lease", "Shared", "SplitHere", "SplitPool", "SweepRun"]
+__all__ = [
+    "LEASE_WAITERS_MAX", "OPEN_SWEEPS_MAX", "Brake", "BrakeHome", "Lease", "Shared", "SplitHere", "SplitPool",
+    "SweepRun",
+]  # fmt: skip
 
 OPEN_SWEEPS_MAX: Final = 64  # further schedules wait until the oldest walk has ended
 LEASE_WAITERS_MAX: Final = 10_000  # contacts beyond it are refused and recorded ("lease_queue_full")
@@ -63,6 +66,47 @@ class SplitPool(msgspec.Struct, array_like=True, gc=False):
     partitions: list[int] = []
 
 
+class Brake(msgspec.Struct, array_like=True, gc=False):
+    """The brakes of a program as this partition knows them, and the commands that it counts.
+
+    ``number`` is that of the home's latest word; ``count`` commands were given in ``period`` (of the
+    breaker),
+    of which the home was told ``told``; in the period ``full`` no more may be given (-1: none). ``what`` is
+    how an operator has let go of what was held the last time.
+    """
+
+    number: int = 0
+    paused: bool = False
+    tripped: bool = False
+    since_ms: int = 0
+    period: int = 0
+    count: int = 0
+    told: int = 0
+    full: int = -1
+    what: str = ""
+
+
+class BrakeHome(msgspec.Struct, array_like=True, gc=False):
+    """The brakes of a program at their home.
+
+    ``counts``: commands by period, over all partitions; ``first`` is the first period that was counted;
+    ``forgiven`` of ``forgiven_period`` were given before an operator let go. ``cleared`` is the number of the
+    latest word that let go; ``taken`` are the ids of operators' events.
+    """
+
+    number: int = 0
+    paused: bool = False
+    tripped: bool = False
+    since_ms: int = 0
+    cleared: int = 0
+    first: int = 0
+    full: int = -1
+    forgiven_period: int = -1
+    forgiven: int = 0
+    counts: dict[int, int] = {}
+    taken: list[str] = []
+
+
 class Shared(msgspec.Struct, array_like=True, gc=False):
     """The partition's row.
 
@@ -82,6 +126,9 @@ class Shared(msgspec.Struct, array_like=True, gc=False):
     granted: dict[str, int] = {}
     splits: dict[str, SplitHere] = {}
     pools: dict[str, SplitPool] = {}
+    partitions: int = 0
+    brakes: dict[str, Brake] = {}
+    homes: dict[str, BrakeHome] = {}
 
     def encode(self) -> bytes:
         """The row as bytes."""

@@ -36,7 +36,7 @@ class Turn:
     ``item`` and ``item_ms`` are the fields and the instant of the relation's item that is being looked at.
     ``occurred_ms`` is when the event occurred, ``now_ms`` or earlier when it came late. ``retimed`` says that
     the row's earliest due instant has to be found again, ``shared_changed`` that the
-    shared row was written to.
+    shared row was written to; ``released`` that an operator has let go of what runs now.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class Turn:
         self.started_ms = started_ms
         self.retimed = False
         self.shared_changed = False
+        self.released = False
         self.zone: ZoneInfo | None = None
 
     @property

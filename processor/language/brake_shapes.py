@@ -1,4 +1,4 @@
-"""The shapes of what slows sends down or stops them: limits for the dormant."""
+"""The shapes of what slows sends down or stops them: circuit breakers, limits for the dormant."""
 
 from __future__ import annotations
 
@@ -6,14 +6,35 @@ from typing import Final
 
 from processor.core.limits import SENT_MAX
 from processor.language.records import Field, ListOf, OneOrMany, Record
-from processor.language.shapes import Duration, Name, Number, Ref
+from processor.language.shapes import Choice, Duration, Name, Number, Ref
 
-__all__ = ["DORMANT"]
+__all__ = ["BREAKER", "DORMANT", "NO_BREAKER"]
 
 _NAME: Final = Name(
     pattern=r"[a-z][a-z0-9_-]*", what="a name of small letters, digits, - and _ that starts with a letter"
 )
 
+BREAKER: Final = Record(
+    name="breaker",
+    title="a circuit breaker",
+    doc="Too many commands of a program in a time trip it: all further ones are held until somebody looks.",
+    fields={
+        "more_than": Field(
+            Number(minimum=1, whole=True, examples=(10_000,)),
+            "more than so many commands trip it",
+        ),
+        "times_usual": Field(
+            Number(above=1, examples=(5,)), "more than so many times the mean of the seven periods before do"
+        ),
+        "at_least": Field(
+            Number(minimum=1, whole=True), "no fewer than these trip it by times_usual; default 100"
+        ),
+        "per": Field(Duration(examples=("1h",)), "in this time", required=True),
+        "alert": Field(Ref(kind="channel", examples=("ops",)), "the channel that is told", required=True),
+        "hold_at_most": Field(Duration(), "how long a held command is worth it; default 7d"),
+    },
+)
+NO_BREAKER: Final = Choice(options=("none",))
 DORMANT: Final = Record(
     name="dormant",
     title="a limit for the dormant",

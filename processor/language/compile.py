@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from pathlib import Path
 from typing import Any, Final
@@ -9,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from processor.core.model import ScoreRule, Topology
+from processor.core.model import Channel, Program, ScoreRule, Topology
 from processor.core.schema import Check, compile_checks
 from processor.core.time import is_zone, zone
+from processor.language.brakes import breakers
 from processor.language.expressions import Compiler
 from processor.language.index import (
     Parts,
@@ -223,9 +225,7 @@ def _compile(
     models = scores(form, compiler, rules)
     ordered = segments(form, compiler)
     made_channels = channels(form)
-    pairs = [program(given, file, compiler, made_channels, timezone) for file, given in forms.items()]
-    programs = {made.name: made for made, _ in pairs}
-    sources = {made.name: source for made, source in pairs}
+    programs, sources = _programs(form, forms, compiler, made_channels)
     rules_of_sending = policies(form, compiler.problems)
     parts = Parts(
         event_types=known.events,
@@ -271,11 +271,23 @@ def _compile(
             for name in dict.fromkeys(entry.attribute for entry in dates)
         },
         idle=tuple(entry for entry in entries if entry.kind == "inactive"),
+        breakers={name: one.breaker for name, one in programs.items() if one.breaker is not None},
         currency=form.get("currency", ""),
         schedules=tuple(entry for entry in entries if entry.kind == "schedule"),
         checks={} if compiler.problems.errors else _checks(known),
     )
     return topology, sources
+
+
+def _programs(
+    form: Form, forms: dict[str, Form], compiler: Compiler, made_channels: dict[str, Channel]
+) -> tuple[dict[str, Program], dict[str, ProgramSource]]:
+    """Return the programs and where they come from, by name."""
+    timezone = zone(form.get("timezone", "UTC"))
+    pairs = [program(given, file, compiler, made_channels, timezone) for file, given in forms.items()]
+    sources = {made.name: source for made, source in pairs}
+    found = breakers(form, sources, made_channels, compiler.problems)
+    return {made.name: dataclasses.replace(made, breaker=found.get(made.name)) for made, _ in pairs}, sources
 
 
 def _checks(known: Known) -> dict[str, Check]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from processor.language.brake_shapes import BREAKER, NO_BREAKER
 from processor.language.records import Either, Field, Keyed, ListOf, MapOf, OneOrMany, Record
 from processor.language.shapes import (
     NAME,
@@ -245,6 +246,10 @@ PROGRAM: Final = Record(
             "how many may come in, all in all",
         ),
         "holdout": Field(Number(minimum=0, maximum=100), "percent, kept apart for measuring"),
+        "breaker": Field(
+            Either(text=NO_BREAKER, other=BREAKER),
+            "how many commands hold all further ones; default that of the policies, none for no breaker",
+        ),
         "goal": Field(_GOAL, "what it is for; reaching it ends the enrollment"),
         "exit": Field(OneOrMany(item=Either(text=Ref(kind="event"), other=_EXIT)), "other ways out"),
         "steps": Field(STEPS, "what happens", required=True, sample="[{wait: 1d}]"),

@@ -7,7 +7,7 @@ from typing import Final
 from processor.core.relations import KEPT_MAX
 from processor.core.schema import PROPERTY_TYPES
 from processor.core.topics import PARTITIONS, PARTITIONS_MAX
-from processor.language.brake_shapes import DORMANT
+from processor.language.brake_shapes import BREAKER, DORMANT
 from processor.language.problems import instead, quoted
 from processor.language.records import Either, Field, ListOf, MapOf, OneOrMany, Record
 from processor.language.shapes import (
@@ -245,6 +245,7 @@ _POLICIES: Final = Record(
         "quiet_hours": Field(OneOrMany(item=_QUIET_HOURS), "when nothing is sent"),
         "blackouts": Field(OneOrMany(item=_BLACKOUT), "days on which nothing is sent"),
         "caps": Field(OneOrMany(item=_CAP), "how much is sent at most"),
+        "breaker": Field(BREAKER, "of every program that says nothing else"),
         "dormant": Field(OneOrMany(item=DORMANT), "how much is sent at most to who has been silent for long"),
         "holdout": Field(Number(minimum=0, maximum=100), "percent of contacts that no program treats"),
         "erased": Field(

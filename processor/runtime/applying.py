@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from processor.codec.murmur2 import partition_of
+from processor.core.brakes import command_message
 from processor.core.events import Due, Event, Message, Sweep
 from processor.core.leases import advance_shared
 from processor.core.machine import advance
@@ -75,8 +76,10 @@ class Applier:
         erasures: Erasures | None = None,
     ) -> None:
         self.topology = topology
-        share_bytes = cache_bytes // partitions
-        self.partitions = [Partition(n, store.partition(n), share_bytes, erasures) for n in owned]
+        share = cache_bytes // partitions
+        self.partitions = [
+            Partition(n, store.partition(n), share, erasures, partitions=partitions) for n in owned
+        ]
         self.acted = 0  # inputs of any kind that were applied, so that a shell sees whether there were any
         self.watermark_ms = max(p.shared.watermark_ms for p in self.partitions)
         self._count = partitions
@@ -101,7 +104,7 @@ class Applier:
         self.acted += 1
         held = partition.held(contact)
         if held is None or held.data is None:
-            if isinstance(item, Due | Sweep):
+            if self._is_for_nobody(item):
                 return
             if held is None:
                 held = partition.rows[contact] = Held(None)
@@ -135,6 +138,25 @@ class Applier:
         for output in outputs:
             self._put(output)
 
+    def _is_for_nobody(self, item: Event | Due | Sweep | Message) -> bool:
+        """Whether there is nothing to do without a row.
+
+        An operator's event is about no contact: it goes its way, and no row is made for it.
+        """
+        if type(item) is not Event:
+            return isinstance(item, Due | Sweep)
+        message = command_message(item)
+        if message is None:
+            return False
+        if self._seal is not None:
+            try:
+                _sealed(self._seal, [message])
+            except UnwritableError as error:
+                self._failures.append(Failure(item, _reason(error)))
+                return True
+        self._put(message)
+        return True
+
     def _put(self, output: Output) -> None:
         if type(output) is Decision:
             self._decisions.append(output)
@@ -164,7 +186,7 @@ class Applier:
                 self._apply(partition, message)
                 continue
             try:
-                outputs = advance_shared(partition.shared, message)
+                outputs = advance_shared(self.topology, partition.shared, message, self.watermark_ms)
                 if self._seal is not None:
                     _sealed(self._seal, outputs)
             except Exception as error:  # noqa: BLE001 - as above
@@ -180,6 +202,8 @@ class Applier:
         partition.shared_data = partition.shared.encode()
         partition.shared_changed = True
         partition.sweep_ms = next_sweep_ms(partition.shared)
+        if partition.shared.sweeps:
+            self._next_ms = 0  # there is a walk to make
 
     def _undo(self, partition: Partition, held: Held, item: Any, error: Exception) -> None:
         reason = _reason(error)

@@ -70,6 +70,8 @@ class Partition:
         store: PartitionStore,
         cache_bytes: int = 0,
         erasures: Erasures | None = None,
+        *,
+        partitions: int = 0,
     ) -> None:
         self.number = number
         self.erasures = Erasures() if erasures is None else erasures
@@ -86,6 +88,7 @@ class Partition:
         self.absent: set[str] = set()  # contacts that the store was asked for in vain
         data = store.shared()
         self.shared = Shared.decode(data) if data else Shared(number=number)
+        self.shared.partitions = partitions
         self.shared_data = self.shared.encode()
         self.shared_changed = False
         self.heap: list[tuple[int, str]] = []

@@ -46,6 +46,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "too_many_enrollments": "the contact is in too many programs at once",
         "reenter_never": "the contact has been in it before, and it is entered once",
         "reenter_too_soon": "the contact left it too short a while ago to enter again",
+        "paused": "the program is paused",
         "entrants_full": "it has taken as many contacts as it may",
         "outranked": "the contact is in {by}, which goes before it",
     },
@@ -54,6 +55,20 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "blackout": "the blackout {name}",
         "cap": "the cap {name} is used up",
         "dormant": "the contact has been silent for long, and the limit {name} is used up",
+        "breaker": "the program's breaker has tripped",
+        "paused": "the program is paused",
+    },
+    "braked": {
+        "tripped": "its breaker tripped: its commands are held until an operator lets them go",
+        "pause": "an operator paused it: nothing of it moves",
+        "resume": "an operator resumed it: what stood still goes on",
+        "release": "an operator closed its breaker, and lets go of what was held",
+        "drop": "an operator closed its breaker, and dropped what was held",
+    },
+    "let_go": {
+        "release": "an operator let it go; it is decided anew",
+        "resume": "the program was resumed; it goes on",
+        "drop": "the breaker was closed; it goes on",
     },
     "suppressed": {
         "no_address": "the contact has no address for this channel",
@@ -62,7 +77,8 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "quiet_hours": "quiet hours, and the step does not wait for their end",
         "cap": "the cap {name} is used up, and the step does not wait",
         "dormant": "the contact has been silent for long, and the limit {name} is used up",
-        "held_too_long": "it was held for as long as the step allows",
+        "held_too_long": "it was held for as long as it may be",
+        "dropped": "an operator dropped what the program's breaker or pause had held",
     },
     "fell_back": {
         "no_address": "the contact has no address for {channel}",
@@ -236,12 +252,16 @@ def _entered(moment: Moment, show: Callable[[int], str]) -> str:
 
 
 def _held(moment: Moment, show: Callable[[int], str]) -> str:
-    return f"{_send(moment)} is held until {_until(moment, show)}: {_reason(moment)}"
+    until = _until(moment, show)
+    what = _send(moment) or moment.step
+    return f"{what} is held{f' until {until}' if until else ''}: {_reason(moment)}"
 
 
 def _suppressed(moment: Moment, show: Callable[[int], str]) -> str:
     by = moment.detail.get("held_by")
-    return f"{_send(moment)} was not sent: {_reason(moment)}" + (f" (held by {by})" if by else "")
+    return f"{_send(moment) or moment.step} was not sent: {_reason(moment)}" + (
+        f" (held by {by})" if by else ""
+    )
 
 
 def _commanded(moment: Moment, show: Callable[[int], str]) -> str:
@@ -350,6 +370,8 @@ _SENTENCES: Final[Mapping[str, Callable[[Moment, Callable[[int], str]], str]]] =
     "clamped": _words(lambda m: f"event {m.detail.get('event')} claimed a time ahead of its log; set back"),
     "late": _late,
     "quarantined": _words(lambda m: f"{_timer(m)} failed and is stopped for a look: {m.reason}"),
+    "braked": _words(lambda m: f"{m.program}: {_reason(m)}"),
+    "let_go": _words(lambda m: f"{m.step}: {_reason(m)}"),
     "released": _words(lambda m: f"{_timer(m)} was released by an operator, and is due now"),
     "duplicate": _words(lambda m: f"event {m.detail.get('event')} had come before and was dropped"),
     "limit": _words(_reason),

@@ -69,6 +69,7 @@ class Simulation:
         event = Event(name, contact, event_type, at_ms, dict(properties), fingerprint(name.encode()))
         self.path.append(Moment("event", contact, at_ms, reason=event_type, detail=event.properties))
         self._driver.feed(event, self.now_ms)
+        self._driver.move(self.now_ms)  # what an operator's event lets go of goes at once
         self._keep()
         return None
 

@@ -84,6 +84,8 @@ KINDS = [
     "contact_identified",
 ]
 
+SAID = ["program_paused", "program_resumed", "held_released", "held_dropped"]  # by operators
+
 _step = st.sampled_from(KINDS).flatmap(
     lambda kind: st.tuples(
         st.just(kind),
@@ -96,8 +98,10 @@ _step = st.sampled_from(KINDS).flatmap(
 
 
 @st.composite
-def logs(draw: st.DrawFn, *, late: bool = True, max_size: int = 60) -> list[Event]:
-    """A log: events mostly in order of time, some late, some twice."""
+def logs(
+    draw: st.DrawFn, *, late: bool = True, max_size: int = 60, braked: tuple[str, ...] = ()
+) -> list[Event]:
+    """A log: events mostly in order of time, some late, some twice; operators stop and go on ``braked``."""
     steps = draw(st.lists(_step, min_size=1, max_size=max_size))
     events = _known(draw(st.booleans()))
     now_ms = START_MS
@@ -106,6 +110,12 @@ def logs(draw: st.DrawFn, *, late: bool = True, max_size: int = 60) -> list[Even
         occurred_ms = now_ms - (late_ms if late else 0)
         name = f"e-{number}"
         events.append(Event(name, contact, kind, occurred_ms, properties, fingerprint(name.encode())))
+    said = st.tuples(st.integers(0, len(events) - 1), st.sampled_from(SAID), st.sampled_from(braked or ("",)))
+    for index, kind, program in draw(st.lists(said, max_size=8)) if braked else []:
+        name, at_ms = f"o-{len(events)}", events[index].occurred_ms
+        contact = draw(st.sampled_from([f"program/{program}", "ana"]))  # one of them has a row
+        command = Event(name, contact, kind, at_ms, {"program": program}, fingerprint(name.encode()))
+        events.insert(index, command)
     for index in draw(st.lists(st.integers(0, len(events) - 1), max_size=3)) if late else []:
         events.append(events[index])
     return events

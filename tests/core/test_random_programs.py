@@ -183,13 +183,16 @@ programs = st.fixed_dictionaries(
             [["downloaded"], [{"when": 'in_list("vip")'}], [{"after": "2d"}], ["consent_withdrawn"]]
         ),
         "entrants": st.just({"at_most": 3}),
+        "breaker": st.just({"more_than": 3, "per": "3d", "alert": "slack", "hold_at_most": "2d"}),
         "hierarchy": st.sampled_from([{"group": "g", "value": 1}, {"group": "g", "value": 3}]),
         "audience": st.just({"never": 'in_segment("big")'}),
     },
 )
 
 
-@given(program=programs, log=logs(max_size=25), best_by=st.sampled_from([None, "goal", _BEST_BY]))
+@given(
+    program=programs, log=logs(max_size=25, braked=("p",)), best_by=st.sampled_from([None, "goal", _BEST_BY])
+)
 def test_random_programs_over_random_logs_never_raise(program, log, best_by):
     if best_by and ("goal" in program or best_by != "goal"):
         program = _by_best(program, best_by)

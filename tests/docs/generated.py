@@ -20,6 +20,7 @@ from processor.codec import outputs, registry, sizes
 from processor.codec.wire import WIRE_REASONS
 from processor.core import (
     best,
+    brake_home,
     enrollments,
     entries,
     history,
@@ -116,6 +117,12 @@ LIMITS: tuple[tuple[Any, str, str, str], ...] = (
     (identity, "HOPS_MAX", "contacts in a chain of merges", "the chain is cut: `alias_chain`"),
     (shared, "OPEN_SWEEPS_MAX", "sweeps open in a partition", "further schedules wait for the oldest walk"),
     (shared, "LEASE_WAITERS_MAX", "contacts waiting for a unit in a partition", "further ones are refused"),
+    (
+        brake_home,
+        "COMMAND_IDS_MAX",
+        "operators' events of a program that are remembered",
+        "an older one that comes again counts again",
+    ),
     (topics, "NAME_CHARS_MAX", "characters of a topic's name", "the topology is refused"),
     (topics, "PARTITIONS_MAX", "partitions of a topic", "the topology is refused"),
     (driver, "ROWS_HELD_MAX", "rows in memory before a commit is asked for", "the shell commits"),

@@ -44,6 +44,10 @@ class Alert(Node):
         )
         return self.next
 
+    def gives(self, track: Track, *, due: bool) -> bool:
+        """Always."""
+        return True
+
     def title(self) -> str:
         """What a drawing writes in the box."""
         return f"alert {self.channel}"

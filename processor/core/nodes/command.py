@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from processor.core.brakes import count_command
 from processor.core.enrollments import record
 from processor.core.ids import command_id
 from processor.core.lifecycle import move_track
@@ -63,6 +64,11 @@ def give_command(  # noqa: PLR0913 - a command is made of that many things, all 
             expiry(turn, purpose, channel, expires_ms),
         )
     )
+    breakers = turn.topology.breakers
+    if breakers:
+        breaker = breakers.get(enrollment.program)
+        if breaker is not None:
+            count_command(turn, breaker, enrollment.program)
     record(
         turn,
         "commanded",

@@ -63,6 +63,10 @@ class Route(Node):
         )
         return self.next
 
+    def gives(self, track: Track, *, due: bool) -> bool:
+        """Always."""
+        return True
+
     def title(self) -> str:
         """What a drawing writes in the box."""
         return f"route to {self.team}"

@@ -179,6 +179,10 @@ class Send(Node):
         held = hold_back(turn, enrollment, track, verdict, self.hold_ms, detail)
         return None if held else self.next
 
+    def gives(self, track: Track, *, due: bool) -> bool:
+        """Unless it has been sent, and only a failure was waited for."""
+        return not due or not track.note or track.note.startswith(_FAILED)
+
     def title(self) -> str:
         """What a drawing writes in the box."""
         return f"{self.channel}: {self.template}"

@@ -87,6 +87,10 @@ class Series(Node):
             if hold_back(turn, enrollment, track, verdict, self.hold_ms, detail):
                 track.note = f"{rounds} {_HELD}"
                 return None
+        return self._after(turn, enrollment, track, rounds)
+
+    def _after(self, turn: Turn, enrollment: Enrollment, track: Track, rounds: int) -> str | None:
+        """A round is over: wait for the next, or go on where there is none."""
         if rounds + 1 >= len(self.pieces) or self._all_had(turn, enrollment):
             record(turn, "stepped", enrollment, self.id, "used_up")
             return self.next
@@ -113,6 +117,15 @@ class Series(Node):
 
     def _remember(self, turn: Turn, enrollment: Enrollment, piece: str) -> None:
         turn.row.history.put(self._key(enrollment, piece), Remembered(1, turn.now_ms, turn.now_ms))
+
+    def gives(self, track: Track, *, due: bool) -> bool:
+        """A piece in each round."""
+        return True
+
+    def forgo(self, turn: Turn, enrollment: Enrollment, track: Track, *, resuming: bool) -> str | None:
+        """The round is used up."""
+        rounds = int(track.note.partition(" ")[0] or 0) if resuming else 0
+        return self._after(turn, enrollment, track, rounds)
 
     def title(self) -> str:
         """What a drawing writes in the box."""

@@ -43,6 +43,10 @@ class Webhook(Node):
         )
         return self.next
 
+    def gives(self, track: Track, *, due: bool) -> bool:
+        """Always."""
+        return True
+
     def title(self) -> str:
         """What a drawing writes in the box."""
         return f"webhook {self.channel}"

@@ -1,4 +1,4 @@
-"""Rules about what slows sends down or stops them: limits for the dormant."""
+"""Rules about what slows sends down or stops them: circuit breakers, limits for the dormant."""
 
 from __future__ import annotations
 
@@ -68,7 +68,45 @@ def _bound(lint: Lint, node: Node, rule: Dormant) -> bool:
     return covers(rule, node.purpose, node.channel)
 
 
+def _usual_of_a_schedule(lint: Lint) -> Iterator[Finding]:
+    for program in lint.programs:
+        breaker = program.breaker
+        if breaker is None or not breaker.times_usual:
+            continue
+        if program.entries and all(entry.kind == "schedule" for entry in program.entries):
+            message = (
+                "times_usual compares with the periods before, and a schedule's commands come all at once"
+            )
+            fix = "write breaker: {more_than: …} with as many as the audience has, or breaker: none"
+            yield Finding(lint.place(program, "breaker", "entry"), message, fix)
+
+
 RULES: Final = (
+    Rule(
+        name="breaker-usual-of-schedule",
+        severity="warning",
+        summary="A breaker by the usual number, of a program that a schedule starts.",
+        why="`times_usual` compares a period with the mean of the seven before it. A program that starts "
+        "for everybody at an instant gives all its commands in one period and none in those between: every "
+        "run would be far above the usual, and be held.",
+        example="""\
+# programs/news.yaml
+entry: {schedule: "0 9 * * mon"}
+breaker: {times_usual: 5, per: 1d, alert: slack}
+steps:
+  - send: email
+    template: tips
+""",
+        better="""\
+# programs/news.yaml
+entry: {schedule: "0 9 * * mon"}
+breaker: {more_than: 50000, per: 1d, alert: slack}
+steps:
+  - send: email
+    template: tips
+""",
+        check=_usual_of_a_schedule,
+    ),
     Rule(
         name="starved-by-dormant",
         severity="warning",
