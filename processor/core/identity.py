@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from processor.core.brakes import let_go_arrived
+from processor.core.decay import active_since, decayed
 from processor.core.events import Event, Message
 from processor.core.hierarchies import settle_hierarchies
 from processor.core.history import merge
@@ -25,7 +26,7 @@ from processor.core.limits import ENROLLMENTS_MAX, MERGED_MAX
 from processor.core.named import CapUse, Past
 from processor.core.outputs import Decision
 from processor.core.rows import Row
-from processor.core.scoring import add_points, decayed
+from processor.core.scoring import add_points, evaluate
 
 if TYPE_CHECKING:
     from processor.core.turn import Turn
@@ -106,6 +107,7 @@ def arrive(turn: Turn, message: Message) -> None:
         let_go_arrived(turn)
     turn.retimed = True
     turn.zone = None
+    _predict_anew(turn, other)
     turn.out.append(
         Decision(
             "merged", turn.contact_id, turn.now_ms, "", 0, "", "", "arrived", {"from": message.body["from"]}
@@ -141,7 +143,7 @@ def _merge_scores(turn: Turn, other: Row) -> None:
     scores = turn.row.scores
     for name, score in other.scores.all().items():
         model = turn.topology.scores.get(name)
-        if model is None:
+        if model is None or model.predictor is not None:
             continue
         was_scored = name in scores
         points = decayed(model, score, turn.now_ms)
@@ -151,10 +153,20 @@ def _merge_scores(turn: Turn, other: Row) -> None:
         if own is None:
             continue
         scores.change(own)
+        if model.inactive is not None:
+            active = active_since(own)
+            active.since_ms = max(active.since_ms, active_since(score).since_ms)
         known = {cap.rule for cap in own.caps}
         own.caps.extend([CapUse(c.rule, c.since_ms, c.used) for c in score.caps if c.rule not in known])
         if not was_scored and not own.grade:
             own.grade = score.grade
+
+
+def _predict_anew(turn: Turn, other: Row) -> None:
+    """The models that either was evaluated by are asked anew: the history is another now."""
+    for name, model in turn.topology.scores.items():
+        if model.predictor is not None and (name in turn.row.scores or name in other.scores):
+            evaluate(turn, model)
 
 
 def _merge_past(row: Row, other: Row) -> None:

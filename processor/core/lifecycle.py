@@ -121,6 +121,7 @@ TRACK_TRANSITIONS: Final[dict[tuple[int, str], int]] = {
 # Kinds of decisions, in the order in which they usually occur, with what each records.
 DECISIONS: Final[dict[str, str]] = {
     "scored": "points were given, by which rules, and the scores after",
+    "model_failed": "a score's model gave no answer; the score stays as it was",
     "graded": "a score's grade changed",
     "segment_entered": "the contact came into a segment",
     "segment_left": "the contact left a segment",

@@ -23,7 +23,7 @@ from processor.core.outputs import Decision
 from processor.core.profile import BUILT_IN
 from processor.core.relations import keep
 from processor.core.schema import OPERATORS_EVENTS
-from processor.core.scoring import apply_rules, check_grade
+from processor.core.scoring import apply_rules, check_grade, predict, stay_active
 from processor.core.segments import refresh_segments
 from processor.core.sweeps import owed
 from processor.core.time import hour
@@ -190,8 +190,8 @@ def _apply(turn: Turn, event_type: str, props: dict[str, Any]) -> None:
         return
     if reaction.series or reaction.relations:
         _remember(turn, reaction)
-    if reaction.rules:
-        apply_rules(turn, reaction.rules, turn.now_ms - turn.occurred_ms)
+    if reaction.rules or reaction.wakes or reaction.predicts:
+        _score(turn, reaction)
     if turn.stale:
         refresh_segments(turn)
     row = turn.row
@@ -201,6 +201,16 @@ def _apply(turn: Turn, event_type: str, props: dict[str, Any]) -> None:
         _tell(turn, reaction)
     for entry in reaction.entries:
         consider(turn, entry, turn.event_id or f"{event_type}@{turn.now_ms}")
+
+
+def _score(turn: Turn, reaction: Reaction) -> None:
+    """Points by rules, then what the models say to them."""
+    if reaction.rules:
+        apply_rules(turn, reaction.rules, turn.now_ms - turn.occurred_ms)
+    if reaction.wakes:
+        stay_active(turn, reaction.wakes)
+    if reaction.predicts:
+        predict(turn, reaction.predicts)
 
 
 def _remember(turn: Turn, reaction: Reaction) -> None:

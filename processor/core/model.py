@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from processor.core.decay import Inactivity
+from processor.core.predicting import Predictor, Trigger
 from processor.core.sections import Enrollment, Track
 from processor.core.sending import (
     Blackout,
@@ -145,6 +147,8 @@ class ScoreModel:
     rules: tuple[ScoreRule, ...] = ()
     bounds: tuple[float, ...] = ()
     compared_freely: bool = False
+    inactive: Inactivity | None = None
+    predictor: Predictor | None = None  # of a score that a model gives in place of rules
 
 
 @dataclass(frozen=True)
@@ -323,6 +327,8 @@ class Reaction:
     programs: frozenset[str] = frozenset()
     relations: tuple[RelationSpec, ...] = ()
     activity: tuple[Entry, ...] = ()  # inactivity entries whose clock it sets
+    wakes: tuple[str, ...] = ()  # score models whose inactivity it ends
+    predicts: tuple[Trigger, ...] = ()  # models that are evaluated at it
 
 
 @dataclass(frozen=True, kw_only=True)

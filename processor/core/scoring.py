@@ -1,40 +1,32 @@
-"""Scores: points for events, decay evaluated when somebody asks, grades with hysteresis.
+"""Scores: points for events or the word of a model, decay as somebody asks, grades with hysteresis.
 
-A score is stored as of an instant; its value at ``now`` is ``value * 0.5 ** ((now - at) / half_life)``,
-rounded so that machines with different maths libraries agree. Nothing sweeps over contacts: a grade that
-decay alone will lower gets one timer in the row, which is set to the crossing and moved only when it fires.
+A score is stored as of an instant; :mod:`processor.core.decay` says what it is worth later. Nothing sweeps
+over contacts: a grade that time alone will change gets one timer in the row, which is set to the crossing and
+is put off only when it fires. The score of a model (:mod:`processor.core.predicting`) is stored as of its
+evaluation, and evaluated again by an event or, where its answers go stale, by the first look after that.
 """
 
 from __future__ import annotations
 
-from math import ceil, exp, floor, log, log2
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from processor.core.decay import active_since, aged, decayed, decays, falls_below, rounded
 from processor.core.named import CapUse, Score
 from processor.core.outputs import Decision
+from processor.core.predicting import ask
 from processor.core.sections import Timer
 from processor.core.time import DAY_MS
 from processor.core.turn import NEVER_MS
 
 if TYPE_CHECKING:
     from processor.core.model import ScoreModel, ScoreRule
+    from processor.core.predicting import Trigger
     from processor.core.turn import Turn
 
-__all__ = ["add_points", "apply_rules", "check_grade", "grade_now", "score_now", "set_score"]
-
-
-_LN_2: Final = log(2.0)
-_UNITS: Final = 10_000.0  # in a point: scores have four decimals
-_HALF_UNIT: Final = 0.5 / _UNITS
-_WHOLE_MAX: Final = 1e15  # so many units are whole in any case
-
-
-def rounded(value: float) -> float:
-    """``value`` to four decimals, halves upward: a tenth of what ``round`` costs."""
-    units = value * _UNITS
-    if not -_WHOLE_MAX < units < _WHOLE_MAX:
-        return value
-    return floor(units + 0.5) / _UNITS
+__all__ = [
+    "add_points", "apply_rules", "check_grade", "evaluate", "grade_now", "predict", "score_now", "set_score",
+    "stay_active",
+]  # fmt: skip
 
 
 def _reached(bounds: tuple[float, ...], value: float) -> int:
@@ -47,15 +39,6 @@ def _reached(bounds: tuple[float, ...], value: float) -> int:
     return count
 
 
-def decayed(model: ScoreModel, score: Score, now_ms: int) -> float:
-    """The score's value at ``now_ms``, rounded."""
-    value = score.value
-    if model.half_life_ms and value and now_ms > score.at_ms:
-        halvings = (now_ms - score.at_ms) / model.half_life_ms
-        value = rounded(value * exp(-_LN_2 * halvings))
-    return value
-
-
 def score_now(turn: Turn, name: str) -> float:
     """A score's value now, 0 (or the model's minimum above it) for a contact without one.
 
@@ -64,20 +47,35 @@ def score_now(turn: Turn, name: str) -> float:
     """
     model = turn.topology.scores[name]
     score = turn.row.scores.get(name)
+    if model.predictor is not None:
+        score = _fresh(turn, model, score)
     if score is None:
         return model.minimum if model.minimum > 0 else 0.0
     value = decayed(model, score, turn.now_ms)
-    if model.half_life_ms and value:
-        crossing = _next_crossing(model, value, turn.now_ms)
+    if value and decays(model):
+        crossing = _next_crossing(model, score, value, turn.now_ms)
         turn.until_ms = min(turn.until_ms, crossing)
     return value
+
+
+def _fresh(turn: Turn, model: ScoreModel, score: Score | None) -> Score | None:
+    """A model's score, evaluated anew where it has gone stale; whoever looks, looks again when it does."""
+    predictor = model.predictor
+    assert predictor is not None, "rules give the score"
+    if not predictor.fresh_ms:
+        return score
+    if score is None or turn.now_ms >= score.at_ms + predictor.fresh_ms:
+        score = evaluate(turn, model)
+    turn.until_ms = min(turn.until_ms, score.at_ms + predictor.fresh_ms)
+    return score
 
 
 def grade_now(turn: Turn, name: str) -> str:
     """A score's grade now; the lowest grade for a contact without a score, "" for a model without grades."""
     model = turn.topology.scores[name]
+    value = score_now(turn, name)
     score = turn.row.scores.get(name)
-    return _grade_of(model, score_now(turn, name), score.grade if score else "")
+    return _grade_of(model, value, score.grade if score else "")
 
 
 def _grade_of(model: ScoreModel, value: float, current: str) -> str:
@@ -89,21 +87,12 @@ def _grade_of(model: ScoreModel, value: float, current: str) -> str:
     return best
 
 
-def _next_crossing(model: ScoreModel, value: float, now_ms: int) -> int:
+def _next_crossing(model: ScoreModel, score: Score, value: float, now_ms: int) -> int:
     """The first instant at which the decaying value is below a bound that it is not below now."""
     below = _reached(model.bounds, value)
     bound = model.bounds[below - 1] if below else 0.0
     soonest = now_ms + DAY_MS if model.compared_freely else NEVER_MS
-    return min(soonest, _below_at(model, value, now_ms, bound))
-
-
-def _below_at(model: ScoreModel, value: float, at_ms: int, bound: float) -> int:
-    """When decay has taken ``value``, as of ``at_ms``, below ``bound``; NEVER_MS for never."""
-    if bound <= _HALF_UNIT or value <= 0:
-        return NEVER_MS
-    # Half a unit below the bound the rounded value is below it.
-    wait = ceil(model.half_life_ms * log2(value / (bound - _HALF_UNIT))) + 1
-    return at_ms + max(wait, 1)
+    return min(soonest, falls_below(model, score, value, now_ms, bound))
 
 
 def apply_rules(turn: Turn, rules: tuple[ScoreRule, ...], age_ms: int) -> None:
@@ -124,8 +113,7 @@ def apply_rules(turn: Turn, rules: tuple[ScoreRule, ...], age_ms: int) -> None:
             points = _capped(score, rule, points, turn.now_ms)
             if not points:
                 continue
-        if age_ms > 0 and model.half_life_ms:
-            points = rounded(points * exp(-_LN_2 * (age_ms / model.half_life_ms)))
+        points = aged(model, points, age_ms)
         value = _change(turn, model, score, points)
         ledger.append({"score": rule.model, "rule": rule.name, "points": points, "after": value})
     if ledger:
@@ -142,6 +130,75 @@ def apply_rules(turn: Turn, rules: tuple[ScoreRule, ...], age_ms: int) -> None:
                 {"event": turn.event_id, "ledger": ledger},
             )
         )
+
+
+def stay_active(turn: Turn, models: tuple[str, ...]) -> None:
+    """An activity: what the scores lose by inactivity counts from here; what they have lost stays lost."""
+    for name in models:
+        score = turn.row.scores.get(name)
+        if score is not None:
+            _lose(turn, turn.topology.scores[name], score)
+            turn.row.scores.change(score)
+            use = active_since(score)
+            use.since_ms = max(use.since_ms, turn.occurred_ms)
+
+
+def _lose(turn: Turn, model: ScoreModel, score: Score) -> None:
+    """Write what inactivity has taken by now into the score, and onto the record."""
+    active_since(score)  # kept from now on, also where nothing is lost
+    value = decayed(model, score, turn.now_ms)
+    if value == score.value:
+        return
+    points = rounded(value - score.value)
+    ledger = [{"score": model.name, "rule": "inactive", "points": points, "after": value}]
+    turn.out.append(Decision("scored", turn.contact_id, turn.now_ms, "", 0, "", "", "", {"ledger": ledger}))
+    turn.row.scores.change(score)
+    score.value = value
+    score.at_ms = turn.now_ms
+
+
+def predict(turn: Turn, triggers: tuple[Trigger, ...]) -> None:
+    """An event has come at which models are evaluated."""
+    for trigger in triggers:
+        model = turn.topology.scores[trigger.score]
+        assert model.predictor is not None, "rules give the score"
+        score = turn.row.scores.get(model.name)
+        if score is not None and turn.now_ms - score.at_ms < model.predictor.rest_ms:
+            continue
+        if trigger.when is None or trigger.when(turn):
+            evaluate(turn, model)
+
+
+def evaluate(turn: Turn, model: ScoreModel) -> Score:
+    """Ask the model, and raise what follows from its answer; the score as it is now."""
+    predictor = model.predictor
+    assert predictor is not None, "rules give the score"
+    now_ms = turn.now_ms
+    answer = ask(turn, model.name, predictor)
+    score = turn.row.scores.get(model.name)
+    first = score is None
+    if score is None:
+        score = _new_score(turn, model)
+    about: dict[str, Any] = {"model": predictor.identity, "features": answer.features}
+    if turn.event_id:
+        about["event"] = turn.event_id
+    if answer.fault:
+        turn.row.scores.change(score)
+        score.at_ms = now_ms  # nobody asks again before it would have gone stale
+        about["score"] = model.name
+        if answer.error:
+            about["error"] = answer.error
+        turn.out.append(Decision("model_failed", turn.contact_id, now_ms, "", 0, "", "", answer.fault, about))
+    else:
+        before = score.value
+        value = _change(turn, model, score, answer.value - before)
+        if first or value != before:
+            points = rounded(value - before)
+            about["ledger"] = [{"score": model.name, "rule": "model", "points": points, "after": value}]
+            turn.out.append(Decision("scored", turn.contact_id, now_ms, "", 0, "", "", "", about))
+    if predictor.fresh_ms and (model.grades or model.thresholds):
+        _watch(turn, model, score.at_ms + predictor.fresh_ms)
+    return score
 
 
 def add_points(turn: Turn, name: str, points: float, program: str, step: str) -> None:
@@ -166,6 +223,8 @@ def set_score(turn: Turn, name: str, value: float, program: str, step: str) -> N
 def _new_score(turn: Turn, model: ScoreModel) -> Score:
     start = model.minimum if model.minimum > 0 else 0.0
     score = Score(start, turn.now_ms, _grade_of(model, start, ""), [])
+    if model.inactive is not None:
+        active_since(score)
     turn.row.scores.put(model.name, score)
     return score
 
@@ -201,6 +260,8 @@ def _cap_use(score: Score, rule: str, now_ms: int) -> CapUse:
 def _change(turn: Turn, model: ScoreModel, score: Score, points: float) -> float:
     """Add points, then raise what follows: thresholds crossed, a grade changed, segments to look at."""
     now_ms = turn.now_ms
+    if model.inactive is not None:
+        _lose(turn, model, score)
     turn.row.scores.change(score)
     before = decayed(model, score, now_ms)
     value = rounded(min(max(before + points, model.minimum), model.maximum))
@@ -209,8 +270,11 @@ def _change(turn: Turn, model: ScoreModel, score: Score, points: float) -> float
     for threshold in model.thresholds:
         if before < threshold <= value:
             turn.derived.append(("score_reached", {"score": model.name, "threshold": threshold}))
-    # Between two bounds no grade changes and no comparison its answer.
+    # Between two bounds no grade changes and no comparison its answer; but whoever waits for decay to cross
+    # one has to wait for less after points were taken away.
     crossed = _reached(model.bounds, before) != _reached(model.bounds, value)
+    if not crossed and points < 0 and decays(model):
+        crossed = True
     if crossed and model.grades:
         _regrade(turn, model, score, value)
     if crossed or model.compared_freely:
@@ -225,28 +289,43 @@ def _regrade(turn: Turn, model: ScoreModel, score: Score, value: float) -> None:
         score.grade = grade
         turn.out.append(Decision("graded", turn.contact_id, turn.now_ms, "", 0, "", "", "", change))
         turn.derived.append(("grade_changed", change))
-    if model.half_life_ms and grade != model.grades[0].name and grade:
-        _watch_grade(turn, model, score)
+    if decays(model) and grade != model.grades[0].name and grade:
+        floor = next(grade.until for grade in model.grades if grade.name == score.grade)
+        _watch(turn, model, falls_below(model, score, value, turn.now_ms, floor))
 
 
-def _watch_grade(turn: Turn, model: ScoreModel, score: Score) -> None:
-    """One timer for the grade's loss. Points only put the crossing off, so an earlier timer is left alone."""
+def _watch(turn: Turn, model: ScoreModel, due_ms: int) -> None:
+    """One timer for what time alone does to the score; one that is earlier finds out when it fires."""
+    if due_ms >= NEVER_MS:
+        return
     for timer in turn.row.timers:
         if timer.kind == "grade" and timer.name == model.name:
+            if due_ms < timer.due_ms:
+                turn.row.change_timers()
+                timer.due_ms = due_ms
+                turn.retimed = True
             return
-    floor = next(grade.until for grade in model.grades if grade.name == score.grade)
-    due_ms = _below_at(model, score.value, score.at_ms, floor)
-    if due_ms < NEVER_MS:
-        turn.row.change_timers().append(Timer(due_ms, "grade", model.name))
-        turn.retimed = True
+    turn.row.change_timers().append(Timer(due_ms, "grade", model.name))
+    turn.retimed = True
 
 
 def check_grade(turn: Turn, name: str) -> None:
-    """A grade's timer fired: lower the grade if decay has, and watch for the next loss."""
+    """A score's timer fired: see what time has done to its grade, and watch for the next change."""
     model = turn.topology.scores.get(name)
     score = turn.row.scores.get(name)
-    if model is None or score is None or not model.grades:
+    if model is None or score is None:
         return
+    if model.predictor is not None:
+        fresh_ms = model.predictor.fresh_ms
+        if fresh_ms and turn.now_ms < score.at_ms + fresh_ms:
+            _watch(turn, model, score.at_ms + fresh_ms)  # an event was first
+        elif fresh_ms:
+            evaluate(turn, model)
+        return
+    if not model.grades:
+        return
+    if model.inactive is not None:
+        _lose(turn, model, score)
     value = decayed(model, score, turn.now_ms)
     turn.row.scores.change(score)
     score.value = value

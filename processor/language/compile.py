@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from processor.core.model import Channel, Program, ScoreRule, Topology
+from processor.core.model import Channel, Program, Topology
 from processor.core.schema import Check, compile_checks
 from processor.core.time import is_zone, zone
 from processor.language.brakes import breakers
@@ -31,7 +31,7 @@ from processor.language.program_shape import PROGRAM
 from processor.language.programs import ProgramSource, program
 from processor.language.records import Form
 from processor.language.relations import relations
-from processor.language.scores import scores, segments
+from processor.language.scores import Scoring, scores, segments
 from processor.language.shapes import BAD, Reader
 from processor.language.source import BYTES_MAX, Mapping, Node, parse
 from processor.language.topology import channels, know, policies, purposes, teams, topics
@@ -79,7 +79,11 @@ def load_topology(folder: Path) -> Loaded:
     known = know(form, problems)
     _name_programs(known, forms, problems)
     compiler = Compiler(known, problems, [])
-    topology, sources = _compile(form, forms, compiler, digest.hexdigest())
+    scoring = scores(form, compiler, folder)
+    for model in scoring.models.values():
+        if model.predictor is not None:
+            digest.update(model.predictor.identity.encode())
+    topology, sources = _compile(form, forms, compiler, scoring, digest.hexdigest())
     known.check(reader.references, problems)
     warnings = problems.settle()
     return Loaded(
@@ -216,13 +220,11 @@ def _name_programs(known: Known, forms: dict[str, Form], problems: Problems) -> 
 
 
 def _compile(
-    form: Form, forms: dict[str, Form], compiler: Compiler, digest: str
+    form: Form, forms: dict[str, Form], compiler: Compiler, scoring: Scoring, digest: str
 ) -> tuple[Topology, dict[str, ProgramSource]]:
     known = compiler.known
     timezone = zone(form.get("timezone", "UTC"))
-    rules: dict[str, list[ScoreRule]] = {}
     kept = relations(form, compiler)
-    models = scores(form, compiler, rules)
     ordered = segments(form, compiler)
     made_channels = channels(form)
     programs, sources = _programs(form, forms, compiler, made_channels)
@@ -232,7 +234,7 @@ def _compile(
         declared=known.declared,
         programs=programs,
         segments=ordered,
-        rules=rules,
+        scoring=scoring,
         expressions=compiler.compiled,
         relations=kept,
         dormant=rules_of_sending.dormant,
@@ -249,7 +251,7 @@ def _compile(
         programs=programs,
         purposes=purposes(form),
         channels=made_channels,
-        scores=with_limits(models, programs.values(), parts.expressions),
+        scores=with_limits(scoring.models, programs.values(), parts.expressions),
         segments=ordered,
         policies=rules_of_sending,
         teams=teams(form),

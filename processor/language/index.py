@@ -17,10 +17,10 @@ from processor.core.model import (
     Reaction,
     RelationSpec,
     ScoreModel,
-    ScoreRule,
     Segment,
     SeriesSpec,
 )
+from processor.language.scores import Scoring
 
 __all__ = [
     "Parts", "always", "by_attribute", "by_segment", "by_series", "reactions", "segments_by", "with_limits",
@@ -34,7 +34,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     declared: tuple[str, ...]
     programs: Mapping[str, Program]
     segments: Mapping[str, Segment]
-    rules: Mapping[str, list[ScoreRule]]
+    scoring: Scoring
     expressions: list[Expression]
     relations: tuple[RelationSpec, ...] = ()
     dormant: tuple[Dormant, ...] = ()
@@ -48,7 +48,7 @@ def reactions(parts: Parts) -> dict[str, Reaction]:
     series = _series(parts.expressions, idle, signs)
     made = {}
     for name in parts.event_types:
-        rules = tuple(parts.rules.get(name, ()))
+        rules = tuple(parts.scoring.rules.get(name, ()))
         reaction = Reaction(
             series=tuple(spec for spec in series if spec.event == name),
             rules=rules,
@@ -58,6 +58,8 @@ def reactions(parts: Parts) -> dict[str, Reaction]:
                 program.name for program in parts.programs.values() if _listens(program, name)
             ),
             activity=tuple(entry for entry in idle if name in (entry.activities or parts.declared)),
+            wakes=tuple(parts.scoring.wakes.get(name, ())),
+            predicts=tuple(parts.scoring.predicts.get(name, ())),
         )
         if reaction != Reaction():
             made[name] = reaction

@@ -46,6 +46,7 @@ class Known(msgspec.Struct, kw_only=True):
     segments: frozenset[str]
     grades: Mapping[str, tuple[str, ...]]
     decaying: frozenset[str]
+    predicted: frozenset[str] = frozenset()  # scores that a model gives
     programs: frozenset[str] = frozenset()
     enrollable: frozenset[str] = frozenset()
     relations: Mapping[str, Mapping[str, str]] = {}

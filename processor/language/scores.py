@@ -3,29 +3,53 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from processor.core.decay import Inactivity
 from processor.core.expressions import Names
 from processor.core.model import Fn, Grade, ScoreModel, ScoreRule, Segment
+from processor.core.predicting import Trigger
 from processor.language.expressions import Compiler
+from processor.language.predictors import Predicted, find_circles, predictor
 from processor.language.problems import Problems, quoted
 from processor.language.records import Form
 from processor.language.source import Scalar, plain
 
-__all__ = ["points", "scores", "segments"]
+__all__ = ["Scoring", "points", "scores", "segments"]
 
 UNBOUNDED: Final = 1e15  # the maximum of a score without one
 
 
-def scores(form: Form, compiler: Compiler, rules: dict[str, list[ScoreRule]]) -> dict[str, ScoreModel]:
-    """Return the score models, and put their rules into ``rules`` by event type.
+class Scoring(msgspec.Struct):
+    """The score models, and what of them an event type concerns.
 
-    Thresholds are added when the programs are known.
+    ``rules`` give points for it, ``wakes`` are the models whose inactivity it ends, ``predicts`` those that
+    it evaluates.
     """
+
+    models: dict[str, ScoreModel] = {}
+    rules: dict[str, list[ScoreRule]] = {}
+    wakes: dict[str, list[str]] = {}
+    predicts: dict[str, list[Trigger]] = {}
+
+
+def scores(form: Form, compiler: Compiler, folder: Path) -> Scoring:
+    """Return the score models; their thresholds are added when the programs are known."""
     given = form.get("scores", Form(form.mark)).values
-    return {name: _score(name, model, compiler, rules) for name, model in given.items()}
+    made = Scoring()
+    predicted: dict[str, Predicted] = {}
+    for name, one in given.items():
+        found = predictor(name, one, compiler, folder)
+        if found is not None:
+            predicted[name] = found
+            for event_type, trigger in found.triggers.items():
+                made.predicts.setdefault(event_type, []).append(trigger)
+        made.models[name] = _score(name, one, compiler, made, found)
+    find_circles(predicted, given, compiler)
+    return made
 
 
 def points(scalar: Scalar, names: Names, compiler: Compiler) -> tuple[float, Fn | None]:
@@ -70,7 +94,9 @@ def _report_circle(waiting: dict[str, Segment], form: Form, problems: Problems) 
     problems.error(form.at(circle[-2]), "segment-cycle", message, fix)
 
 
-def _score(name: str, form: Form, compiler: Compiler, rules: dict[str, list[ScoreRule]]) -> ScoreModel:
+def _score(
+    name: str, form: Form, compiler: Compiler, scoring: Scoring, predicted: Predicted | None
+) -> ScoreModel:
     low, high = float(form.get("min", 0)), float(form.get("max", UNBOUNDED))
     if low >= high:
         message = f"the least score, {low:g}, is not below the most, {high:g}"
@@ -78,7 +104,9 @@ def _score(name: str, form: Form, compiler: Compiler, rules: dict[str, list[Scor
     made: dict[str, ScoreRule] = {}
     for number, rule in enumerate(form.get("rules", ()), 1):
         if not rule.broken:
-            _rule(name, rule, number, compiler, made, rules)
+            _rule(name, rule, number, compiler, made, scoring.rules)
+    if "inactive" in form and not form["inactive"].broken:
+        _wakes(name, form, compiler, scoring.wakes)
     return ScoreModel(
         name=name,
         half_life_ms=form.get("half_life", 0),
@@ -87,7 +115,35 @@ def _score(name: str, form: Form, compiler: Compiler, rules: dict[str, list[Scor
         grades=_grades(form.get("grades", Form(form.mark)), compiler.problems),
         thresholds=(),
         rules=tuple(made.values()),
+        inactive=_inactivity(form),
+        predictor=None if predicted is None else predicted.predictor,
     )
+
+
+def _inactivity(form: Form) -> Inactivity | None:
+    given = form.get("inactive", Form(form.mark))
+    if "inactive" not in form or given.broken:
+        return None
+    lost, share = given["lose"]
+    return Inactivity(given["after"], given.get("every", 0), lost, share)
+
+
+def _wakes(name: str, form: Form, compiler: Compiler, wakes: dict[str, list[str]]) -> None:
+    """Note which event types end the inactivity: those that it names, or that some rule of the score does."""
+    problems = compiler.problems
+    if "half_life" in form:
+        message = f"{quoted(name)} falls both by half-life and by inactivity"
+        fix = "take one of them out, or write two scores"
+        problems.error(form.at("inactive"), "score-kind", message, fix)
+    types = form["inactive"].get("of") or [
+        kind for rule in form.get("rules", ()) for kind in rule.get("on", ())
+    ]
+    if not types:
+        message = f"nothing says what {quoted(name)} takes for activity"
+        fix = "write of: and event types, or rules"
+        problems.error(form.at("inactive"), "no-activity", message, fix)
+    for kind in dict.fromkeys(types):
+        wakes.setdefault(kind, []).append(name)
 
 
 def _grades(form: Form, problems: Problems) -> tuple[Grade, ...]:

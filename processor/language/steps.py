@@ -119,6 +119,9 @@ def _score(site: Site) -> Node:
         message = "a score step either adds or sets"
         site.wrong("score", "missing-key", message, "write one of add: 5 and to: 0")
         return Leave(id=site.id, reason="")
+    if site["score"] in site.compiler.known.predicted:
+        message = f"a model gives {quoted(site['score'])}, so no step changes it"
+        site.wrong("score", "score-kind", message, "write a score that rules give")
     add, add_fn = site.points("add") if "add" in site.form else (0.0, None)
     to = float(site["to"]) if "to" in site.form else None
     return AddScore(id=site.id, next=site.next, model=site["score"], add=add, add_fn=add_fn, to=to)

@@ -62,8 +62,15 @@ def know(form: Form, problems: Problems) -> Known:
         lists=frozenset(form.get("lists", ())),
         segments=frozenset(form.get("segments", nothing).marks),
         grades={name: tuple(models[name].get("grades", nothing).marks) for name in models},
-        decaying=frozenset(name for name in models if "half_life" in models[name]),
+        decaying=frozenset(name for name in models if _moves_with_time(models[name])),
+        predicted=frozenset(name for name in models if "model" in models[name].marks),
     )
+
+
+def _moves_with_time(score: Form) -> bool:
+    """Whether time alone changes the score: by decay, by inactivity, or since its model is asked again."""
+    evaluated = score.get("evaluate", Form(score.mark))
+    return "half_life" in score or "inactive" in score or "fresh_for" in evaluated
 
 
 def event_schemas(form: Form, profile: dict[str, str], problems: Problems) -> dict[str, dict[str, str]]:

@@ -10,9 +10,9 @@ from processor.core.topics import PARTITIONS, PARTITIONS_MAX
 from processor.language.brake_shapes import BREAKER, DORMANT
 from processor.language.problems import instead, quoted
 from processor.language.records import Either, Field, ListOf, MapOf, OneOrMany, Record
+from processor.language.score_shapes import SCORE
 from processor.language.shapes import (
     NAME,
-    WORD,
     Boolean,
     Choice,
     Clock,
@@ -26,20 +26,12 @@ from processor.language.shapes import (
     Zone,
 )
 from processor.language.source import Scalar
+from processor.language.words import CONDITION, EVENT_NAME, IDENTIFIER, WORD_NAME
 
 __all__ = ["CONDITION", "EVENT_NAME", "IDENTIFIER", "TOPOLOGY", "WEEKDAYS", "WEEKDAY_NAMES", "WORD_NAME"]
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WEEKDAY_NAMES: Final = ListOf(item=Choice(options=WEEKDAYS), least=1)
-IDENTIFIER: Final = Name(pattern=WORD, what="a name of letters, digits and _ that starts with a letter")
-EVENT_NAME: Final = Name(
-    pattern=r"[A-Za-z_][A-Za-z0-9_.-]*",
-    what="a name of letters, digits, _, - and . that starts with a letter",
-)
-WORD_NAME: Final = Name(
-    pattern=r"[a-z][a-z0-9_-]*", what="a name of small letters, digits, - and _ that starts with a letter"
-)
-CONDITION: Final = Expr(what="a condition", examples=("event.value >= 20",))
 
 
 class _PropertyType(Choice, frozen=True, kw_only=True):
@@ -111,37 +103,6 @@ _TEAM: Final = Record(
         ),
     },
 )
-_GRADE: Final = Record(
-    name="grade",
-    title="a grade",
-    fields={
-        "at": Field(Number(examples=(60,)), "the score from which it holds", required=True),
-        "until": Field(Number(), "it is lost only below this; default the same as at"),
-    },
-)
-_CAP_OF_RULE: Final = Record(
-    name="rule_cap",
-    title="the cap of a score rule",
-    fields={
-        "points": Field(Number(above=0), "at most so many points"),
-        "times": Field(Number(above=0, whole=True), "at most so many times"),
-        "per": Field(Duration(examples=("1d",)), "in this time", required=True),
-    },
-)
-_RULE: Final = Record(
-    name="score_rule",
-    title="a score rule",
-    doc="Points for an event.",
-    fields={
-        "on": Field(
-            OneOrMany(item=Ref(kind="published", examples=("page_viewed",))), "the event type", required=True
-        ),
-        "if": Field(CONDITION, "only events for which this holds"),
-        "add": Field(Expr(examples=(3,)), "points, a number or an expression", required=True),
-        "cap": Field(_CAP_OF_RULE, "an upper bound on what the rule gives"),
-        "name": Field(WORD_NAME, "what records call it; default made from the event type and its place"),
-    },
-)
 _DROP: Final = Record(
     name="relation_drop",
     title="drop",
@@ -177,20 +138,6 @@ _RELATION: Final = Record(
             "how many are kept, the latest; default 20",
         ),
         "drop": Field(_DROP, "what takes an item away"),
-    },
-)
-_SCORE: Final = Record(
-    name="score_model",
-    title="a score model",
-    fields={
-        "half_life": Field(Duration(examples=("14d",)), "the score halves in this time without new points"),
-        "min": Field(Number(), "the least it can be; default 0"),
-        "max": Field(Number(), "the most it can be"),
-        "grades": Field(
-            MapOf(key=WORD_NAME, value=Either(text=Number(), other=_GRADE), least=1, what="grades"),
-            "names for ranges, from the lowest up",
-        ),
-        "rules": Field(ListOf(item=_RULE), "what gives points"),
     },
 )
 _SEGMENT: Final = Record(
@@ -317,7 +264,7 @@ TOPOLOGY: Final = Record(
             MapOf(key=IDENTIFIER, value=_RELATION, what="relations"),
             "what belongs to a contact and comes in several",
         ),
-        "scores": Field(MapOf(key=WORD_NAME, value=_SCORE, what="score models"), "score models"),
+        "scores": Field(MapOf(key=WORD_NAME, value=SCORE, what="score models"), "score models"),
         "segments": Field(
             MapOf(key=WORD_NAME, value=Either(text=CONDITION, other=_SEGMENT), what="segments"),
             "groups of contacts by condition",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from processor.core.decay import decayed
 from processor.core.named import Score
-from processor.core.scoring import decayed
 from processor.runtime.sentences import Moment, moment_of
 
 if TYPE_CHECKING:

@@ -10,11 +10,12 @@ from typing import Any, Final
 import msgspec
 
 from processor.codec.murmur2 import partition_of
+from processor.core.decay import decayed
 from processor.core.lifecycle import EnrollmentState, TrackState
 from processor.core.model import Topology
 from processor.core.relations import items_of, names_of
 from processor.core.rows import Row
-from processor.core.scoring import decayed, grade_now
+from processor.core.scoring import grade_now
 from processor.core.shared import Shared
 from processor.core.time import format_time
 from processor.core.turn import Turn
@@ -208,8 +209,10 @@ def seen(topology: Topology, contact: str, data: bytes, at_ms: int | None = None
     scores = []
     for name, score in row.scores.all().items():
         model = topology.scores.get(name)
-        value = decayed(model, score, now_ms) if model is not None else score.value
-        scores.append((name, value, grade_now(turn, name) if model is not None else score.grade))
+        if model is None or model.predictor is not None:  # a look does not evaluate
+            scores.append((name, score.value, score.grade))
+        else:
+            scores.append((name, decayed(model, score, now_ms), grade_now(turn, name)))
     return Seen(
         contact,
         now_ms,

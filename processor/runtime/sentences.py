@@ -36,6 +36,12 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 REASONS: Final[Mapping[str, Mapping[str, str]]] = {
+    "model_failed": {
+        "raised": "it raised an error",
+        "no_number": "its answer is no number",
+        "not_finite": "its answer is no finite number",
+        "changing": "asked twice the same, it gave two answers",
+    },
     "not_entered": {
         "no_key": "the event has no value for the program's key",
         "window_not_open": "its entry window has not opened yet",
@@ -157,6 +163,7 @@ TONES: Final[Mapping[str, str]] = {
     "entered": "cyan",
     "quarantined": "bold red",
     "limit": "bold red",
+    "model_failed": "bold red",
     "waiting": "blue",
 }
 """The colour of each kind where colours are shown; the rest have none."""
@@ -304,7 +311,20 @@ def _scored(moment: Moment, show: Callable[[int], str]) -> str:
         f"{line['score']} {line['points']:+g} = {line['after']:g} ({line['rule']})"
         for line in moment.detail.get("ledger", ())
     ]
+    features = moment.detail.get("features")
+    if features:
+        parts.append("from " + ", ".join(f"{name} {_number(value)}" for name, value in features.items()))
     return "score " + ", ".join(parts)
+
+
+def _number(value: float | None) -> str:
+    return "missing" if value is None else f"{value:g}"
+
+
+def _model_failed(moment: Moment, show: Callable[[int], str]) -> str:
+    error = moment.detail.get("error")
+    of = f" ({error})" if error else ""
+    return f"the model of {moment.detail.get('score')} gave no answer: {_reason(moment)}{of}"
 
 
 def _graded(moment: Moment, show: Callable[[int], str]) -> str:
@@ -343,6 +363,7 @@ def _words(say: Callable[[Moment], str]) -> Callable[[Moment, Callable[[int], st
 _SENTENCES: Final[Mapping[str, Callable[[Moment, Callable[[int], str]], str]]] = {
     "event": _event,
     "scored": _scored,
+    "model_failed": _model_failed,
     "graded": _graded,
     "segment_entered": _words(lambda m: f"came into the segment {m.reason}"),
     "segment_left": _words(lambda m: f"left the segment {m.reason}"),

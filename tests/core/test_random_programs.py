@@ -26,6 +26,7 @@ CONDITIONS = [
     'views.count(where=item.at > now - duration("1h") and item.url != profile.email) >= 2',
     'orders.max("value") > 50 or views.most("url") == "/pricing"',
     "score.fit > score.engagement",
+    'score.churn < 0.9 or grade.interest == "some"',
     'entries("p") < 4',
 ]
 DURATIONS = ["1s", "30s", "10m", "1h", "1d 1h", "9d"]
