@@ -149,6 +149,8 @@ DECISIONS: Final[dict[str, str]] = {
     "braked": "a program's commands are held from here on, or let go: the breaker, or an operator's command",
     "let_go": "what was held goes on, and is decided anew: an operator's command",
     "released": "an operator let a timer go that was stopped; it is due now",
+    "consented": "an answer about consent was taken down; the reason says which, the detail for what",
+    "cancelled": "a channel was told to drop what it has not carried out of a purpose",
     "erased": "everything that was held of the contact was erased, and its channels were told",
     "refused": "an event or message of an erased contact was not taken",
     "anew": "the id of an erased contact begins anew, with nothing from before",

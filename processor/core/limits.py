@@ -14,6 +14,7 @@ __all__ = [
     "RECENT_MAX",
     "SENT_MAX",
     "SERIES_TIMES_MAX",
+    "WORDING_CHARS_MAX",
 ]
 
 ENROLLMENTS_MAX: Final = 32  # further entries are refused and recorded ("too_many_enrollments")
@@ -25,3 +26,4 @@ MERGED_MAX: Final = 64  # ids that became this contact; the oldest is forgotten,
 PAST_KEYS_MAX: Final = 64  # the key of a program that was used longest ago is forgotten, and may enter again
 SENT_MAX: Final = 128  # the oldest send falls out of the caps
 RECENT_MAX: Final = 8  # event ids remembered for de-duplication, 8 bytes each
+WORDING_CHARS_MAX: Final = 200  # of a consent's `text` and `by`; the rest is cut off

@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from processor.core.brakes import let_go, sweeps_brake
+from processor.core.built_in import BUILT_IN
+from processor.core.consenting import lapse
 from processor.core.enrollments import end, fire, hear, look, remove, run
 from processor.core.entries import consider, wake
 from processor.core.erasure import admit, erase, erase_by_message, refuse_message
@@ -20,7 +22,6 @@ from processor.core.ids import FINGERPRINT_BYTES, seen
 from processor.core.lifecycle import ACTIVE, ENDED
 from processor.core.limits import RECENT_MAX
 from processor.core.outputs import Decision
-from processor.core.profile import BUILT_IN
 from processor.core.relations import keep
 from processor.core.schema import OPERATORS_EVENTS
 from processor.core.scoring import apply_rules, check_grade, predict, stay_active
@@ -363,6 +364,8 @@ def _own_timer(turn: Turn, timer: Timer) -> None:
             turn.stale.append(timer.name)
     elif timer.kind == "grade":
         check_grade(turn, timer.name)
+    elif timer.kind == "consent":
+        lapse(turn, timer.name)
     elif timer.kind in {"date", "idle"}:
         program, _, name = timer.name.partition("/")
         entry = turn.topology.entry_named(program, name)

@@ -15,6 +15,7 @@ from mypy_extensions import i64
 
 from processor.core.dormant import covers, keep_sends_after, spared_until
 from processor.core.ids import share_of
+from processor.core.named import PENDING
 from processor.core.time import local_span, next_quiet_start, quiet_until
 from processor.core.turn import zone_of
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from processor.core.model import Blackout, Cap, Channel, Program, Purpose, QuietHours
     from processor.core.turn import Turn
 
-__all__ = ["SEND", "Verdict", "expiry", "has_consent", "in_holdout", "judge", "remember_send"]
+__all__ = [
+    "SEND", "Verdict", "expiry", "has_consent", "in_holdout", "is_confirmation", "judge", "remember_send",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,26 @@ def has_consent(turn: Turn, purpose: str, channel: str = "") -> bool:
     return general is not None and general.granted
 
 
-def judge(turn: Turn, purpose: Purpose, channel: Channel, when_quiet: str, when_capped: str) -> Verdict:
+def is_confirmation(turn: Turn, purpose: Purpose, channel: str, template: str) -> bool:
+    """Whether a send asks the contact to confirm a consent that is pending."""
+    if template not in purpose.confirmations:
+        return False
+    consents = turn.row.consents
+    answer = consents.get(f"{purpose.name}/{channel}")
+    if answer is None:
+        answer = consents.get(purpose.name)
+    return answer is not None and answer.state == PENDING
+
+
+def judge(
+    turn: Turn, purpose: Purpose, channel: Channel, when_quiet: str, when_capped: str, template: str = ""
+) -> Verdict:
     """May this send be made now? ``when_quiet`` and ``when_capped`` are "wait" or "skip"."""
     if channel.kind != "message":
         return SEND
     if channel.address and not turn.row.attributes.get(channel.address):
         return Verdict("skip", "no_address")
-    if purpose.transactional:
+    if purpose.transactional or is_confirmation(turn, purpose, channel.name, template):
         return SEND
     if purpose.consent and not has_consent(turn, purpose.name, channel.name):
         return Verdict("skip", "no_consent")
@@ -120,8 +136,10 @@ def _free_at(turn: Turn, cap: Cap) -> int:
     return 0
 
 
-def remember_send(turn: Turn, purpose: Purpose, channel: Channel) -> None:
+def remember_send(turn: Turn, purpose: Purpose, channel: Channel, template: str = "") -> None:
     """Count a send toward the caps; what is older than the longest cap, or beyond SENT_MAX, is let go."""
+    if purpose.confirm_ms and is_confirmation(turn, purpose, channel.name, template):
+        return
     policies = turn.topology.policies
     caps = policies.caps
     if channel.kind != "message" or purpose.transactional or not (caps or policies.dormant):

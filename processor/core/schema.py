@@ -32,8 +32,16 @@ PROPERTY_TYPES: Final = ("string", "number", "integer", "boolean", "time", "date
 # Event types every topology has; a topology may add properties. profile_updated has the profile's attributes.
 BUILT_IN_EVENTS: Final[Mapping[str, Mapping[str, str]]] = {
     "profile_updated": {},
-    "consent_granted": {"purpose": "string", "channel": "string?", "text": "string?"},
-    "consent_withdrawn": {"purpose": "string?", "channel": "string?"},
+    "consent_granted": {"purpose": "string", "channel": "string?", "text": "string?", "by": "string?"},
+    "consent_confirmed": {"purpose": "string", "channel": "string?", "by": "string?"},
+    "consent_withdrawn": {"purpose": "string?", "channel": "string?", "text": "string?", "by": "string?"},
+    "preferences_changed": {
+        "consents": "map?",
+        "lists": "map?",
+        "profile": "map?",
+        "text": "string?",
+        "by": "string?",
+    },
     "list_joined": {"list": "string"},
     "list_left": {"list": "string"},
     "contact_added": {"program": "string"},
@@ -125,6 +133,8 @@ def compile_checks(
             checks[event_type] = _compile({**schema, **attributes})
         else:
             checks[event_type] = _compile(schema)
+        if event_type == "preferences_changed":
+            checks[event_type] = _with_preferences(checks[event_type], profile_schema, named or {})
         names = [(key, named[key]) for key in BUILT_IN_EVENTS.get(event_type, ()) if named and key in named]
         if names:
             checks[event_type] = _with_names(checks[event_type], names)
@@ -143,6 +153,34 @@ def _with_names(check: Check, names: list[tuple[str, frozenset[str]]]) -> Check:
         return None
 
     return check_names
+
+
+def _with_preferences(
+    check: Check, profile_schema: Mapping[str, str], named: Mapping[str, frozenset[str]]
+) -> Check:
+    """Check what stands in the maps of preferences: names of the topology, and true or false for each."""
+    attributes = _compile({name: f"{kind.removesuffix('?')}?" for name, kind in profile_schema.items()})
+
+    def check_preferences(properties: Mapping[str, Any]) -> str | None:
+        wrong = check(properties) or attributes(properties.get("profile") or {})
+        if wrong is not None:
+            return wrong
+        for key in properties.get("consents") or ():
+            purpose, _, channel = key.partition("/")
+            if ("purpose" in named and purpose not in named["purpose"]) or (
+                channel and "channel" in named and channel not in named["channel"]
+            ):
+                return "unknown_name: consents must name purposes of the topology, or purpose/channel"
+        for name in properties.get("lists") or ():
+            if "list" in named and name not in named["list"]:
+                return "unknown_name: lists must name lists of the topology"
+        for part in ("consents", "lists"):
+            for value in (properties.get(part) or {}).values():
+                if type(value) is not bool:
+                    return f"wrong_type: {part} must be a map of true and false"
+        return None
+
+    return check_preferences
 
 
 def _compile(schema: Mapping[str, str]) -> Check:

@@ -26,7 +26,7 @@ __all__ = [
     "read_times", "write_enrollments", "write_names", "write_timers", "write_times",
 ]  # fmt: skip
 
-_TIMER_KINDS: Final = ("look", "segment", "grade", "date", "idle")  # stored by their place
+_TIMER_KINDS: Final = ("look", "segment", "grade", "date", "idle", "consent")  # stored by their place
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_map = msgspec.msgpack.Decoder(dict[str, Any]).decode
@@ -264,7 +264,8 @@ def write_enrollments(to: BytesWriter, enrollments: list[Enrollment]) -> None:
 class Timer:
     """A timer of the contact rather than of an enrollment.
 
-    ``kind``: a date or inactivity entry, or another look at a segment, grade, or enrollment's conditions.
+    ``kind``: a date or inactivity entry, another look at a segment, grade, or enrollment's conditions, or the
+    end of the time in which a consent can be confirmed.
     """
 
     def __init__(self, due_ms: int, kind: str, name: str) -> None:

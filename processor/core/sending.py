@@ -10,11 +10,17 @@ __all__ = ["Blackout", "Breaker", "Cap", "Channel", "Dormant", "Policies", "Purp
 
 @dataclass(frozen=True)
 class Purpose:
-    """What consent is for. A transactional purpose is free of it, and of caps, quiet hours and holdouts."""
+    """What consent is for. A transactional purpose is free of it, and of caps, quiet hours and holdouts.
+
+    ``confirm_ms`` is the time in which a consent has to be confirmed (0: it need not be); meanwhile only the
+    templates in ``confirmations`` may be sent.
+    """
 
     name: str
     consent: bool
     transactional: bool
+    confirm_ms: int = 0
+    confirmations: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,7 @@ class Channel:
     templates: tuple[str, ...] = ()
     cost: float = 0.0  # of one command, in the topology's currency
     failed_by: str = ""  # the event type by which the channel reports that it could not deliver
+    cancels: bool = False  # it takes commands of kind cancel
 
 
 @dataclass(frozen=True)

@@ -249,7 +249,7 @@ def _compile(
         event_schemas=known.events,
         profile_schema=known.profile,
         programs=programs,
-        purposes=purposes(form),
+        purposes=purposes(form, compiler.problems),
         channels=made_channels,
         scores=with_limits(scoring.models, programs.values(), parts.expressions),
         segments=ordered,

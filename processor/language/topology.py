@@ -44,6 +44,7 @@ __all__ = [
     "weekdays",
 ]
 
+CONFIRM_MS: Final = 7 * DAY_MS  # in which a consent can be confirmed where the purpose does not say
 EXPIRES_MS: Final = DAY_MS  # how long a command is good where the channel does not say
 
 
@@ -56,7 +57,7 @@ def know(form: Form, problems: Problems) -> Known:
         events=event_schemas(form, profile, problems),
         declared=tuple(form.get("events", ())),
         profile=profile,
-        purposes=frozenset(form["purposes"].marks if "purposes" in form else purposes(form)),
+        purposes=frozenset(form["purposes"].marks if "purposes" in form else purposes(form, problems)),
         channels=frozenset(form.get("channels", nothing).marks),
         teams=frozenset(form.get("teams", nothing).marks),
         lists=frozenset(form.get("lists", ())),
@@ -99,7 +100,7 @@ def _types(given: Form) -> dict[str, str]:
     return {name: given.get(name, "any") for name in given.marks}
 
 
-def purposes(form: Form) -> dict[str, Purpose]:
+def purposes(form: Form, problems: Problems) -> dict[str, Purpose]:
     """Return the purposes; marketing, with consent, where none are declared."""
     if "purposes" not in form:
         return {"marketing": Purpose("marketing", consent=True, transactional=False)}
@@ -107,7 +108,19 @@ def purposes(form: Form) -> dict[str, Purpose]:
     for name, given in form["purposes"].values.items():
         transactional = given.get("transactional", False)
         consent = given.get("consent", "not_required" if transactional else "required") == "required"
-        made[name] = Purpose(name, consent=consent, transactional=transactional)
+        double = given.get("double_opt_in")
+        if double is not None and (transactional or not consent):
+            message = f"{quoted(name)} needs no consent, so there is nothing to confirm"
+            fix = "write consent: required, or take double_opt_in out"
+            problems.error(given.at("double_opt_in"), "bad-double-opt-in", message, fix)
+        asked = isinstance(double, Form) and not double.broken
+        made[name] = Purpose(
+            name,
+            consent=consent,
+            transactional=transactional,
+            confirm_ms=double.get("within", CONFIRM_MS) if asked else 0,
+            confirmations=frozenset(double["confirmation"]) if asked else frozenset(),
+        )
     return made
 
 
@@ -123,6 +136,7 @@ def channels(form: Form) -> dict[str, Channel]:
             templates=tuple(given.get("templates", ())),
             cost=float(given.get("cost", 0)),
             failed_by=given.get("failed_by", ""),
+            cancels=given.get("cancels", False),
         )
     return made
 

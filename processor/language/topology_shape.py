@@ -52,6 +52,19 @@ _PROPERTY_TYPE: Final = _PropertyType(options=(*PROPERTY_TYPES, *(f"{name}?" for
 _EVENTS: Final = MapOf(
     key=EVENT_NAME, value=MapOf(key=IDENTIFIER, value=_PROPERTY_TYPE, what="properties"), what="event types"
 )
+_DOUBLE_OPT_IN: Final = Record(
+    name="double_opt_in",
+    title="double opt-in",
+    doc="A consent counts once the contact has confirmed it (consent_confirmed).",
+    fields={
+        "confirmation": Field(
+            OneOrMany(item=Text(examples=("please-confirm",))),
+            "the templates that ask for it: they may be sent while it is pending",
+            required=True,
+        ),
+        "within": Field(Duration(examples=("7d",)), "the time in which it can be confirmed; default 7d"),
+    },
+)
 _PURPOSE: Final = Record(
     name="purpose",
     title="a purpose",
@@ -60,6 +73,7 @@ _PURPOSE: Final = Record(
         "consent": Field(
             Choice(options=("required", "not_required")), "whether the contact must have agreed"
         ),
+        "double_opt_in": Field(_DOUBLE_OPT_IN, "the contact has to confirm what it agreed to"),
         "transactional": Field(
             Boolean(), "receipts, passwords: free of consent, caps, quiet hours, holdouts"
         ),
@@ -81,6 +95,10 @@ _CHANNEL: Final = Record(
         "failed_by": Field(
             Ref(kind="published", examples=("email_bounced",)),
             "the event type by which it reports that it could not deliver",
+        ),
+        "cancels": Field(
+            Boolean(),
+            "it takes commands of kind cancel, by which it drops what is left of a purpose; default no",
         ),
         "templates": Field(
             ListOf(item=Text()), "the templates it has; any name is allowed where this is absent"

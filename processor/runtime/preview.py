@@ -21,7 +21,7 @@ from processor.core.schema import BUILT_IN_EVENTS, DERIVED_EVENTS
 from processor.core.time import DAY_MS, HOUR_MS, date_text, format_time
 from processor.language.problems import instead
 from processor.runtime.sentences import Moment
-from processor.runtime.simulate import LOOK_AHEAD_MS, Simulation, consent_event, forced
+from processor.runtime.simulate import LOOK_AHEAD_MS, Simulation, consent_events, forced
 
 __all__ = ["CONTACT", "Doing", "Person", "Preview", "preview", "sample", "waits_for"]
 
@@ -142,7 +142,8 @@ def _begin(topology: Topology, person: Person, start_ms: int) -> Simulation:
     if consents is None:
         consents = tuple(name for name, purpose in topology.purposes.items() if purpose.consent)
     for consent in consents:
-        _publish(world, "consent_granted", before_ms, consent_event(consent))
+        for kind, about in consent_events(consent, topology.purposes):
+            _publish(world, kind, before_ms, about)
     for name in person.lists:
         _publish(world, "list_joined", before_ms, {"list": name})
     world.move(start_ms)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from processor.core.lifecycle import ENDED
-from processor.core.model import Topology
+from processor.core.model import Purpose, Topology
 from processor.core.outputs import Command
 from processor.core.rows import Row
 from processor.core.scoring import grade_now, score_now
@@ -25,10 +26,11 @@ from processor.runtime.expectations import (
 )
 from processor.runtime.explain import state_of
 from processor.runtime.sentences import Moment, of_decision
-from processor.runtime.simulate import LOOK_AHEAD_MS, Simulation, consent_event, forced
+from processor.runtime.simulate import LOOK_AHEAD_MS, Simulation, consent_events, forced
 
 __all__ = ["Result", "given_facts", "run_scenario"]
 
+_NO_PURPOSES: Final[Mapping[str, Purpose]] = {}
 _HELD_KINDS = frozenset({"held", "suppressed"})
 
 
@@ -87,11 +89,17 @@ def run_scenario(topology: Topology, scenario: Scenario) -> Result:
     )
 
 
-def given_facts(scenario: Scenario) -> list[tuple[str, dict[str, Any]]]:
-    """The built-in events that make true what a scenario says of its contact."""
+def given_facts(
+    scenario: Scenario, purposes: Mapping[str, Purpose] = _NO_PURPOSES
+) -> list[tuple[str, dict[str, Any]]]:
+    """The built-in events that make true what a scenario says of its contact.
+
+    ``purposes``: the topology's, among which may be some whose consent has to be confirmed.
+    """
     profile = {**scenario.profile, **({"tz": scenario.tz} if scenario.tz else {})}
     facts: list[tuple[str, dict[str, Any]]] = [("profile_updated", profile)] if profile else []
-    facts += [("consent_granted", consent_event(consent)) for consent in scenario.consents]
+    for consent in scenario.consents:
+        facts += consent_events(consent, purposes)
     facts += [("list_joined", {"list": name}) for name in scenario.lists]
     return facts
 
@@ -99,7 +107,7 @@ def given_facts(scenario: Scenario) -> list[tuple[str, dict[str, Any]]]:
 def _happen(world: Simulation, scenario: Scenario) -> list[Difference]:
     contact = scenario.contact_id
     refused = []
-    for number, (event_type, properties) in enumerate(given_facts(scenario)):
+    for number, (event_type, properties) in enumerate(given_facts(scenario, world.topology.purposes)):
         reason = world.publish(contact, event_type, scenario.start_ms, properties, f"given-{number}")
         if reason is not None:
             refused.append(

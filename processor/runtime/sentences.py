@@ -136,6 +136,15 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "alias_chain": "too many contacts became one another in a row",
         "derived_events": "too much followed from one event; the rest was dropped",
     },
+    "consented": {
+        "granted": "consent given for {for}",
+        "pending": "consent given for {for}, to be confirmed",
+        "confirmed": "consent confirmed for {for}",
+        "not_pending": "consent confirmed for {for}, but nothing was pending",
+        "lapsed": "consent for {for} was not confirmed in time",
+        "withdrawn": "consent withdrawn for {for}",
+    },
+    "commanded": {"confirmation": "to confirm a consent"},
     "erased": {
         "asked": "everything held of the contact was erased",
         "other_id": "everything held of the contact was erased, as was asked under another of its ids",
@@ -273,7 +282,8 @@ def _suppressed(moment: Moment, show: Callable[[int], str]) -> str:
 
 def _commanded(moment: Moment, show: Callable[[int], str]) -> str:
     what = _send(moment)
-    return f"command: {what}" if what else f"command of {moment.step}"
+    why = f" ({_reason(moment)})" if moment.reason else ""
+    return (f"command: {what}" if what else f"command of {moment.step}") + why
 
 
 def _waiting(moment: Moment, show: Callable[[int], str]) -> str:
@@ -343,6 +353,14 @@ def _late(moment: Moment, show: Callable[[int], str]) -> str:
     return f"event {moment.detail.get('event')} came{how} late; it acts now and counts at its own time"
 
 
+def _consented(moment: Moment) -> str:
+    about = moment.detail
+    said = _reason(moment).replace(str(about.get("for")), ", ".join(about.get("for", ())))
+    text = f", to the text {about['text']}" if about.get("text") else ""
+    by = f", taken down by {about['by']}" if about.get("by") else ""
+    return said + text + by
+
+
 def _erased(moment: Moment, show: Callable[[int], str]) -> str:
     channels = ", ".join(moment.detail.get("channels", ()))
     ended = moment.detail.get("enrollments")
@@ -384,6 +402,10 @@ _SENTENCES: Final[Mapping[str, Callable[[Moment, Callable[[int], str]], str]]] =
     "completed": _words(lambda _: "ran the last step"),
     "observed_out": _words(lambda m: f"did not reach the goal: {_reason(m)}"),
     "merged": _words(_reason),
+    "consented": _words(_consented),
+    "cancelled": _words(
+        lambda m: f"{m.detail.get('channel')} is told to drop what is left of {m.detail.get('purpose')}"
+    ),
     "erased": _erased,
     "refused": _words(lambda m: f"{_what_came(m)} was not taken: {_reason(m)}"),
     "anew": _words(lambda m: f"begins anew with event {m.detail.get('event')}, after having been erased"),

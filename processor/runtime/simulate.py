@@ -14,7 +14,7 @@ from processor.codec.sizes import check_outputs
 from processor.core.events import Event
 from processor.core.ids import fingerprint
 from processor.core.lifecycle import ENDED
-from processor.core.model import Program, Topology
+from processor.core.model import Program, Purpose, Topology
 from processor.core.nodes import Split
 from processor.core.outputs import Command, Decision
 from processor.core.rows import Row
@@ -25,7 +25,7 @@ from processor.runtime.driver import Driver, Failure
 from processor.runtime.sentences import Moment, of_decision
 from processor.store.memory import MemoryStore
 
-__all__ = ["LOOK_AHEAD_MS", "Simulation", "consent_event", "forced"]
+__all__ = ["LOOK_AHEAD_MS", "Simulation", "consent_events", "forced"]
 
 LOOK_AHEAD_MS: Final = 400 * DAY_MS  # how far time runs after the last event while something waits
 _TURNS_MAX: Final = 100_000  # of the clock in one settling; beyond it something turns in place
@@ -136,10 +136,15 @@ class Simulation:
         self._driver.committed()
 
 
-def consent_event(consent: str) -> dict[str, str]:
-    """The properties of the event that grants ``purpose`` or ``purpose/channel``."""
+def consent_events(consent: str, purposes: Mapping[str, Purpose]) -> list[tuple[str, dict[str, str]]]:
+    """The events that make a contact agree to ``purpose`` or ``purpose/channel``, confirmed where needed."""
     purpose, _, channel = consent.partition("/")
-    return {"purpose": purpose, "channel": channel} if channel else {"purpose": purpose}
+    about = {"purpose": purpose, "channel": channel} if channel else {"purpose": purpose}
+    declared = purposes.get(purpose)
+    kinds = ["consent_granted"]
+    if declared is not None and declared.confirm_ms:
+        kinds.append("consent_confirmed")
+    return [(kind, about) for kind in kinds]
 
 
 def forced(

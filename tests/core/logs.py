@@ -44,6 +44,7 @@ def _properties(kind: str) -> st.SearchStrategy[Any]:
             "tier": st.sampled_from(["gold", "tin"]),
         },
     )
+    consents = st.sampled_from(["marketing", "marketing/email", "news"])
     strategies: dict[str, st.SearchStrategy[Any]] = {
         "page_viewed": st.fixed_dictionaries(
             {"url": st.sampled_from(["/", "/pricing"])}, optional={"seconds": st.integers(0, 90)}
@@ -56,7 +57,18 @@ def _properties(kind: str) -> st.SearchStrategy[Any]:
         "push_failed": st.just({}),
         "survey_answered": st.fixed_dictionaries({"stars": st.integers(1, 5)}),
         "profile_updated": profile,
-        "consent_granted": st.just({"purpose": "marketing"}),
+        "consent_granted": st.sampled_from(
+            [{"purpose": "marketing"}] * 3 + [{"purpose": "news"}, {"purpose": "news", "channel": "sms"}]
+        ),
+        "consent_confirmed": st.just({"purpose": "news"}),
+        "preferences_changed": st.fixed_dictionaries(
+            {},
+            optional={
+                "consents": st.dictionaries(consents, st.booleans()),
+                "lists": st.dictionaries(st.sampled_from(["vip", "newsletter"]), st.booleans()),
+                "profile": st.just({"tier": "gold"}),
+            },
+        ),
         "consent_withdrawn": st.sampled_from([{"purpose": "marketing"}, {}, {"channel": "email"}]),
         "list_joined": st.just({"list": "vip"}),
         "list_left": st.just({"list": "vip"}),
@@ -77,7 +89,9 @@ KINDS = [
     "push_failed",
     *["profile_updated"] * 2,
     *["consent_granted"] * 3,
+    "consent_confirmed",
     "consent_withdrawn",
+    "preferences_changed",
     "list_joined",
     "list_left",
     "contact_added",

@@ -53,7 +53,7 @@ def _leaf() -> st.SearchStrategy[dict[str, Any]]:
                 "when_quiet": st.sampled_from(["skip", "wait"]),
                 "hold_at_most": st.sampled_from(["1h", "3d"]),
                 "fallback": st.sampled_from(["sms", ["sms"], {"to": "sms", "template": "s", "within": "2h"}]),
-                "purpose": st.sampled_from(["receipts", "service", "marketing"]),
+                "purpose": st.sampled_from(["receipts", "service", "marketing", "news"]),
                 "values": st.just(
                     {"n": "score.engagement", "t": "seen {profile.visits}", "v": "views.rows(at_most=2)"}
                 ),

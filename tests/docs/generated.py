@@ -85,6 +85,12 @@ LIMITS: tuple[tuple[Any, str, str, str], ...] = (
         "keys remembered of a program",
         "the one used longest ago is forgotten, and may enter again",
     ),
+    (
+        limits,
+        "WORDING_CHARS_MAX",
+        "characters of a consent's `text` and of its `by`",
+        "the rest is cut off",
+    ),
     (limits, "SENT_MAX", "sends remembered for caps", "the oldest falls out of the caps"),
     (
         limits,

@@ -9,7 +9,7 @@ from processor.core.enrollments import record
 from processor.core.ids import command_id
 from processor.core.lifecycle import move_track
 from processor.core.outputs import Command
-from processor.core.policies import Verdict, expiry
+from processor.core.policies import Verdict, expiry, is_confirmation
 
 if TYPE_CHECKING:
     from processor.core.model import Channel, Node, Purpose
@@ -69,12 +69,13 @@ def give_command(  # noqa: PLR0913 - a command is made of that many things, all 
         breaker = breakers.get(enrollment.program)
         if breaker is not None:
             count_command(turn, breaker, enrollment.program)
+    asks = purpose.confirm_ms and is_confirmation(turn, purpose, channel.name, template)
     record(
         turn,
         "commanded",
         enrollment,
         node.id,
-        "",
+        "confirmation" if asks else "",
         {"command": identity, "channel": channel.name, "template": template},
     )
 

@@ -115,7 +115,8 @@ class Send(Node):
     def _judge(self, turn: Turn, way: Way) -> Verdict:
         topology = turn.topology
         purpose = topology.purposes[self.purpose]
-        return judge(turn, purpose, topology.channels[way.channel], self.when_quiet, self.when_capped)
+        channel = topology.channels[way.channel]
+        return judge(turn, purpose, channel, self.when_quiet, self.when_capped, way.template)
 
     def _fall_back(
         self, turn: Turn, enrollment: Enrollment, track: Track, failed: str, rule: str
@@ -154,7 +155,7 @@ class Send(Node):
             expires_ms=way.expires_ms,
             way=self._mark(way.channel),
         )
-        remember_send(turn, purpose, channel)
+        remember_send(turn, purpose, channel, way.template)
         if not (self.within_ms and way.failed_by) or way.channel == self.fallbacks[-1].channel:
             return self.next
         track.note = way.channel

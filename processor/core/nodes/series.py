@@ -67,7 +67,7 @@ class Series(Node):
             return self.next
         topology = turn.topology
         purpose, channel = topology.purposes[self.purpose], topology.channels[self.channel]
-        verdict = judge(turn, purpose, channel, self.when_quiet, self.when_capped)
+        verdict = judge(turn, purpose, channel, self.when_quiet, self.when_capped, piece)
         if verdict.outcome == "send":
             give_command(
                 turn,

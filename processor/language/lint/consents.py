@@ -1,0 +1,62 @@
+"""Rules about consent: what has to be confirmed, and what needs a purpose of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from processor.core.nodes import Send, Series
+from processor.language.lint.registry import Finding, Lint, Rule
+from processor.language.problems import quoted
+
+__all__ = ["RULES"]
+
+
+def _never_confirmed(lint: Lint) -> Iterator[Finding]:
+    asked: set[tuple[str, str]] = set()
+    for program in lint.programs:
+        for node in program.nodes.values():
+            if isinstance(node, Send):
+                asked.update((node.purpose, way.template) for way in node.fallbacks)
+                asked.add((node.purpose, node.template))
+            elif isinstance(node, Series):
+                asked.update((node.purpose, piece) for piece, _ in node.pieces)
+    for name, purpose in lint.topology.purposes.items():
+        if purpose.confirm_ms and not any((name, template) in asked for template in purpose.confirmations):
+            first = min(purpose.confirmations)
+            message = f"nobody is asked to confirm {quoted(name)}: no program sends {quoted(first)} for it"
+            fix = f"write a program that enters on consent_granted and sends it with purpose: {name}"
+            yield Finding(lint.at("purposes", name), message, fix)
+
+
+RULES: Final = (
+    Rule(
+        name="never-confirmed",
+        severity="warning",
+        summary="A consent has to be confirmed, and no program asks for it.",
+        why="With double opt-in a consent counts only once the contact has confirmed it, which it can do "
+        "when it is asked: a program has to send one of the purpose's confirmation templates, for that "
+        "purpose. Without one every consent lapses, unless another system asks.",
+        example="""\
+# topology.yaml
+purposes:
+  marketing: {consent: required, double_opt_in: {confirmation: tips}}
+  receipts: {transactional: true}
+# programs/hello.yaml
+entry: {on: consent_granted}
+steps:
+  - {send: email, template: welcome}
+""",
+        better="""\
+# topology.yaml
+purposes:
+  marketing: {consent: required, double_opt_in: {confirmation: tips}}
+  receipts: {transactional: true}
+# programs/hello.yaml
+entry: {on: consent_granted}
+steps:
+  - {send: email, template: tips}
+""",
+        check=_never_confirmed,
+    ),
+)
