@@ -16,6 +16,7 @@ from processor.core.enrollments import end, fire, hear, look, remove, run
 from processor.core.entries import consider, wake
 from processor.core.erasure import admit, erase, erase_by_message, refuse_message
 from processor.core.events import Due, Event, Message
+from processor.core.handover import note_event, note_points
 from processor.core.history import record as record_history
 from processor.core.identity import arrive, ask_to_depart, depart, event_of, forward
 from processor.core.ids import FINGERPRINT_BYTES, seen
@@ -71,6 +72,8 @@ def advance(
 def _close(turn: Turn) -> tuple[Row, list[Output], bool]:
     if turn.retimed:
         _tidy(turn)
+    if turn.topology.context:
+        note_points(turn)
     row = turn.row
     assert not turn.runnable, "a turn ends with nothing left to run"
     assert row.clock_ms >= turn.started_ms, "a contact's clock never goes back"
@@ -142,8 +145,7 @@ def _event(turn: Turn, event: Event, watermark_ms: int, hops: int = 0) -> None:
     turn.now_ms = now_ms
     turn.occurred_ms = occurred_ms
     turn.event_id = event.event_id
-    _apply(turn, event.type, event.properties)
-    _settle(turn)
+    _take(turn, event)
 
 
 def _clamped(turn: Turn, event: Event) -> int:
@@ -162,6 +164,14 @@ def _pass_on(turn: Turn, event: Event, occurred_ms: int, hops: int) -> None:
         erase(turn, event.event_id, max(turn.row.clock_ms, occurred_ms))
     else:
         forward(turn, event, hops)
+
+
+def _take(turn: Turn, event: Event) -> None:
+    """The event itself, and all that follows from it."""
+    _apply(turn, event.type, event.properties)
+    if turn.topology.context:
+        note_event(turn, event)
+    _settle(turn)
 
 
 def _concerns(programs: frozenset[str], inside: list[str]) -> bool:

@@ -368,6 +368,7 @@ class Topology:
     schedules: tuple[Entry, ...]
     dedupe: bool = True
     breakers: dict[str, Breaker] = field(default_factory=dict)  # by program
+    context: bool = False  # a step tells a person the contact's latest events and points
     currency: str = ""  # of costs and of the values of goals; nothing is converted
     checks: dict[str, Callable[[Mapping[str, Any]], str | None]] = field(
         default_factory=dict

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from processor.core.named import History
     from processor.core.turn import Turn
 
-__all__ = ["ITEM_BYTES_MAX", "KEPT_BYTES_MAX", "KEPT_MAX", "items_of", "keep", "merge_items", "names_of"]
+__all__ = [
+    "ITEM_BYTES_MAX", "KEPT_BYTES_MAX", "KEPT_MAX", "append", "items_of", "keep", "merge_items", "names_of",
+]  # fmt: skip
 
 KEPT_MAX: Final = 100  # items of a relation; a topology that asks for more is refused
 KEPT_BYTES_MAX: Final = 32_768  # of a relation, packed
@@ -149,6 +151,19 @@ def _packed(items: list[Item], kept: int) -> bytes:
     while latest and len(packed := _encode(latest)) > KEPT_BYTES_MAX:
         latest = latest[max(1, len(latest) // 8) :]
     return packed if latest else b""
+
+
+def append(history: History, name: str, at_ms: int, fields: dict[str, Any], kept: int) -> None:
+    """Put an item without a key behind the others of a relation that the machine keeps for itself."""
+    items = items_of(history, name)
+    items.append(("", at_ms, fields))
+    packed = _packed(items, kept)
+    series = history.get(_PREFIX + name)
+    if series is None:
+        history.put(_PREFIX + name, Series(1, at_ms, at_ms, b"", packed))
+    else:
+        history.change(series)
+        series.values = packed
 
 
 def merge_items(mine: bytes, theirs: bytes) -> bytes:

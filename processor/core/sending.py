@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 __all__ = ["Blackout", "Breaker", "Cap", "Channel", "Dormant", "Policies", "Purpose", "QuietHours", "Team"]
@@ -123,3 +124,4 @@ class Team:
     name: str
     channel: str
     members: tuple[str, ...]
+    addresses: Mapping[str, dict[str, str]] = field(default_factory=dict)  # by member: email, phone, link

@@ -34,6 +34,7 @@ class Turn:
     properties). ``stale`` collects the names of segments to look at again, ``redated`` those of date
     attributes whose timers have to be set anew; a name may be in them more than once.
     ``item`` and ``item_ms`` are the fields and the instant of the relation's item that is being looked at.
+    ``noted`` is how many of ``out`` have been looked at for what a hand-over tells.
     ``occurred_ms`` is when the event occurred, ``now_ms`` or earlier when it came late. ``retimed`` says that
     the row's earliest due instant has to be found again, ``shared_changed`` that the
     shared row was written to; ``released`` that an operator has let go of what runs now.
@@ -67,6 +68,7 @@ class Turn:
         self.runnable: list[Enrollment] = []
         self.item: dict[str, Any] = _NOTHING
         self.item_ms = 0
+        self.noted = 0
         self.occurred_ms = 0
         self.started_ms = started_ms
         self.retimed = False

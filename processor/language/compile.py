@@ -255,6 +255,9 @@ def _compile(
         segments=ordered,
         policies=rules_of_sending,
         teams=teams(form),
+        context=any(
+            getattr(node, "context", False) for one in programs.values() for node in one.nodes.values()
+        ),
         topics=topics(form, made_channels, compiler.problems),
         reactions=reactions(parts),
         always=always(programs.values()),

@@ -118,7 +118,8 @@ def _alert(node: Any) -> Caption:
 
 
 def _route(node: Any) -> Caption:
-    return Caption("route", node.team, node.text)
+    teams = ", ".join(dict.fromkeys(territory.team for territory in node.territories))
+    return Caption(node.kind, teams, node.text)
 
 
 def _webhook(node: Any) -> Caption:
@@ -156,6 +157,7 @@ _CAPTIONS: Final[dict[str, Callable[[Any], Caption]]] = {
     "list": _list,
     "alert": _alert,
     "route": _route,
+    "assign": _route,
     "webhook": _webhook,
     "enroll": _enroll,
     "repeat": _repeat,

@@ -33,7 +33,8 @@ class Known(msgspec.Struct, kw_only=True):
     """Everything that can be named. ``events`` are all event types with their properties' types.
 
     ``declared`` are the topology's own event types, ``grades`` those of each score model, ``enrollable`` the
-    programs that an enroll step can start; ``relations`` are those compiled so far, with their fields' types.
+    programs that an enroll step can start; ``relations`` are those compiled so far, with their fields' types,
+    ``members`` those of each team.
     """
 
     events: Mapping[str, Mapping[str, str]]
@@ -50,6 +51,7 @@ class Known(msgspec.Struct, kw_only=True):
     programs: frozenset[str] = frozenset()
     enrollable: frozenset[str] = frozenset()
     relations: Mapping[str, Mapping[str, str]] = {}
+    members: Mapping[str, tuple[str, ...]] = {}
 
     def names(self) -> Names:
         """Return what an expression can refer to anywhere; scopes add the events they have."""

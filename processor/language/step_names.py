@@ -29,6 +29,9 @@ def step_name(form: Form) -> str:
     if kind in ("wait_for", "wait_until"):
         words = given.text if kind == "wait_until" and given is not None else "-".join(given or ())
         return slug(f"{kind}-{words}")
+    if kind in ("route", "assign") and not isinstance(given, str):
+        forms = given if isinstance(given, list) else [given] if isinstance(given, Form) else []
+        return slug("-".join([kind, *dict.fromkeys(form.get("to", "") for form in forms)]))
     if kind in ("decide", "repeat"):
         return kind
     if kind in ("split", "set", "parallel"):

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from processor.core.model import Fn, Node
-from processor.core.nodes import PIECES_MAX, Alert, Route, Send, Series, Way, Webhook
+from processor.core.nodes import PIECES_MAX, Send, Series, Way, Webhook
 from processor.core.time import DAY_MS
 from processor.language.problems import instead, listed, quoted
 from processor.language.records import Form
 from processor.language.site import Site
 
-__all__ = ["build_alert", "build_route", "build_send", "build_series", "build_webhook"]
+__all__ = ["build_send", "build_series", "build_webhook"]
 
 HOLD_MS: Final = 2 * DAY_MS  # how long a send may wait for a policy where the step does not say
-_PEOPLE: Final = ("alert", "task")  # the kinds of channels that tell a person
 
 
 def build_send(site: Site) -> Node:
@@ -41,6 +40,7 @@ def build_send(site: Site) -> Node:
         hold_ms=form.get("hold_at_most", HOLD_MS),
         expires_ms=form.get("expires_after", channel.expires_ms if channel else DAY_MS),
         failed_by=channel.failed_by if channel else "",
+        reply_to=_reply_to(site),
         fallbacks=fallbacks,
         within_ms=within_ms,
     )
@@ -121,40 +121,16 @@ def build_series(site: Site) -> Node:
         when_quiet=form.get("when_quiet", "wait"),
         hold_ms=form.get("hold_at_most", HOLD_MS),
         expires_ms=form.get("expires_after", channel.expires_ms if channel else DAY_MS),
+        reply_to=_reply_to(site),
     )
 
 
-def build_alert(site: Site) -> Node:
-    """Return the node of an alert step."""
-    channel = site.channels.get(site["alert"])
-    if channel is not None and channel.kind not in _PEOPLE:
-        people = [name for name, other in site.channels.items() if other.kind in _PEOPLE]
-        what = "webhooks" if channel.kind == "webhook" else "messages to contacts"
-        message = f"{quoted(channel.name)} is a channel of {what}, not of alerts"
-        fix = f"write one of {listed(people)}" if people else "declare a channel of kind alert or task"
-        site.wrong("alert", "wrong-channel", message, fix)
-    text = site.text("message")
-    return Alert(
-        id=site.id,
-        next=site.next,
-        channel=site["alert"],
-        message=text.fn,
-        text=text.text,
-        purpose=site.purpose,
-    )
-
-
-def build_route(site: Site) -> Node:
-    """Return the node of a route step."""
-    because = site.text("because") if "because" in site.form else None
-    return Route(
-        id=site.id,
-        next=site.next,
-        team=site["route"],
-        because=because.fn if because else None,
-        text=because.text if because else "",
-        purpose=site.purpose,
-    )
+def _reply_to(site: Site) -> bool:
+    values = site.form.get("values")
+    if "reply_to" in site.form and isinstance(values, Form) and "reply_to" in values:
+        message = "the owner's address travels as the value reply_to, and there is one of that name"
+        site.wrong("reply_to", "bad-name", message, "write another name for that value", values)
+    return "reply_to" in site.form
 
 
 def build_webhook(site: Site) -> Node:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from processor.language.people_shapes import PEOPLE, step_record
 from processor.language.problems import instead, quoted
 from processor.language.records import (
     Either,
@@ -37,20 +38,12 @@ from processor.language.wait_shapes import WAIT
 __all__ = ["BRANCH", "SPLIT_BRANCH", "STEP", "STEPS", "STEP_RECORDS"]
 
 STEPS: Final[Shape] = Lazy(name="steps", get=lambda: ListOf(item=STEP))
-_ID: Final = Field(Name(pattern=NAME), "a stable name for the step; default made from its kind and argument")
 _TIMEOUT: Final = Field(Duration(), "how long at the longest")
 _THEN: Final = Field(STEPS, "steps when it came")
 _ELSE: Final = Field(STEPS, "steps when it did not come in time")
 _VALUE: Final = Expr(
     what="an expression, or a text with {…}", examples=("profile.first_name", '"Hi {profile.first_name}"')
 )
-_TEMPLATE: Final = Expr(what="a text, with expressions in {…}", examples=('"hot lead {profile.email}"',))
-
-
-def _step(kind: str, doc: str, fields: dict[str, Field], example: Any = None) -> Record:
-    examples = () if example is None else (example,)
-    title = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} step"
-    return Record(name=f"step_{kind}", title=title, doc=doc, fields={**fields, "id": _ID}, examples=examples)
 
 
 BRANCH: Final = Keyed(
@@ -146,10 +139,11 @@ _SENDING: Final[dict[str, Field]] = {
     "when_quiet": Field(Choice(options=("wait", "skip")), "in quiet hours and blackouts; default wait"),
     "hold_at_most": Field(Duration(), "how long it may wait for a policy; default 2d"),
     "expires_after": Field(Duration(), "how long the command is good; default the channel's"),
+    "reply_to": Field(Choice(options=("owner",)), "answers go to the contact's owner"),
 }
 
 STEP_RECORDS: Final[dict[str, Record]] = {
-    "send": _step(
+    "send": step_record(
         "send",
         "Command a channel to send a template.",
         {
@@ -166,7 +160,7 @@ STEP_RECORDS: Final[dict[str, Record]] = {
         },
         {"send": "email", "template": "cart-reminder"},
     ),
-    "series": _step(
+    "series": step_record(
         "series",
         "Send piece after piece, each that the contact has not had.",
         {
@@ -185,7 +179,7 @@ STEP_RECORDS: Final[dict[str, Record]] = {
         },
         {"series": "email", "every": "7d", "pieces": ["tip-1", "tip-2"]},
     ),
-    "wait": _step(
+    "wait": step_record(
         "wait",
         "Wait for a duration, until a date, or until a clock time.",
         {
@@ -200,7 +194,7 @@ STEP_RECORDS: Final[dict[str, Record]] = {
         },
         {"wait": "3d"},
     ),
-    "wait_for": _step(
+    "wait_for": step_record(
         "wait_for",
         "Wait for an event.",
         {
@@ -214,7 +208,7 @@ STEP_RECORDS: Final[dict[str, Record]] = {
         },
         {"wait_for": "email_clicked", "timeout": "2d"},
     ),
-    "wait_until": _step(
+    "wait_until": step_record(
         "wait_until",
         "Wait for a condition.",
         {
@@ -225,13 +219,13 @@ STEP_RECORDS: Final[dict[str, Record]] = {
         },
         {"wait_until": "score.engagement >= 50", "timeout": "30d"},
     ),
-    "decide": _step(
+    "decide": step_record(
         "decide",
         "Go the way of the first branch whose condition holds.",
         {"decide": Field(ListOf(item=BRANCH, least=1), "branches, tried in order", required=True)},
         {"decide": [{"if": "score.engagement >= 60", "steps": [{"wait": "1d"}]}, {"else": []}]},
     ),
-    "split": _step(
+    "split": step_record(
         "split",
         "Divide the contacts by fixed shares that add up to 100, or by what each variant has brought.",
         {
@@ -247,7 +241,7 @@ STEP_RECORDS: Final[dict[str, Record]] = {
         },
         {"split": {"a": {"share": 50, "steps": []}, "b": {"share": 50, "steps": []}}},
     ),
-    "parallel": _step(
+    "parallel": step_record(
         "parallel",
         "Go several ways at the same time.",
         {
@@ -260,7 +254,7 @@ STEP_RECORDS: Final[dict[str, Record]] = {
         },
         {"parallel": {"mail": [{"wait": "1d"}], "calls": [{"wait": "3d"}]}},
     ),
-    "set": _step(
+    "set": step_record(
         "set",
         "Change attributes of the profile.",
         {
@@ -270,7 +264,7 @@ STEP_RECORDS: Final[dict[str, Record]] = {
         },
         {"set": {"tier": "'gold'"}},
     ),
-    "score": _step(
+    "score": step_record(
         "score",
         "Add to a score, or set it.",
         {
@@ -280,37 +274,18 @@ STEP_RECORDS: Final[dict[str, Record]] = {
         },
         {"score": "engagement", "add": 5},
     ),
-    "add_to": _step(
+    "add_to": step_record(
         "add_to",
         "Add the contact to a list.",
         {"add_to": Field(Ref(kind="list", examples=("newsletter",)), "the list", required=True)},
     ),
-    "remove_from": _step(
+    "remove_from": step_record(
         "remove_from",
         "Take the contact off a list.",
         {"remove_from": Field(Ref(kind="list", examples=("newsletter",)), "the list", required=True)},
     ),
-    "alert": _step(
-        "alert",
-        "Tell a person.",
-        {
-            "alert": Field(
-                Ref(kind="channel", examples=("slack",)), "a channel of kind alert or task", required=True
-            ),
-            "message": Field(_TEMPLATE, "what to say", required=True),
-        },
-        {"alert": "slack", "message": "hot lead {profile.email}"},
-    ),
-    "route": _step(
-        "route",
-        "Give the contact to the next member of a team.",
-        {
-            "route": Field(Ref(kind="team", examples=("inbound-sales",)), "the team", required=True),
-            "because": Field(_TEMPLATE, "the reason they are told"),
-        },
-        {"route": "inbound-sales", "because": "left a cart of {event.value}"},
-    ),
-    "webhook": _step(
+    **PEOPLE,
+    "webhook": step_record(
         "webhook",
         "Tell another system.",
         {
@@ -321,26 +296,26 @@ STEP_RECORDS: Final[dict[str, Record]] = {
         },
         {"webhook": "erp", "values": {"email": "profile.email"}},
     ),
-    "enroll": _step(
+    "enroll": step_record(
         "enroll",
         "Start another program, one with the entry from_program.",
         {"enroll": Field(Ref(kind="program"), "the program", required=True)},
     ),
-    "repeat": _step(
+    "repeat": step_record(
         "repeat",
         "Run steps again and again.",
         {"repeat": Field(_REPEAT, "how often, and what", required=True)},
         {"repeat": {"times": 3, "steps": [{"wait": "7d"}]}},
     ),
-    "goto": _step(
+    "goto": step_record(
         "goto",
         "Go on at another step.",
         {"goto": Field(Name(pattern=NAME, examples=("reminder",)), "the id of the step", required=True)},
     ),
-    "exit": _step(
+    "exit": step_record(
         "exit", "End the enrollment.", {"exit": Field(Text(), "the reason, for records", required=True)}
     ),
-    "stop": _step(
+    "stop": step_record(
         "stop", "End the enrollment.", {"stop": Field(Text(), "the reason, for records", required=True)}
     ),
 }

@@ -26,12 +26,14 @@ from processor.language.problems import instead, quoted
 from processor.language.records import Form
 from processor.language.site import Builder, Site
 from processor.language.step_best import build_best
-from processor.language.step_sends import build_alert, build_route, build_send, build_series, build_webhook
+from processor.language.step_people import build_alert, build_assign, build_route
+from processor.language.step_sends import build_send, build_series, build_webhook
 from processor.language.step_waits import build_wait, build_wait_for, build_wait_until
 
 __all__ = ["BUILDERS", "nested", "parts"]
 
 BRANCHES_MAX: Final = 16  # of a parallel step; a track of the row each
+_LISTS: Final = frozenset({"pieces", "route", "assign"})  # keys whose lists of forms are no steps
 _SHARE_TOLERANCE: Final = 1e-6
 _CATEGORY: Final = {"integer": "number", "zone": "string"}
 
@@ -181,6 +183,7 @@ BUILDERS: Final[dict[str, Builder]] = {
     "remove_from": _remove_from,
     "alert": build_alert,
     "route": build_route,
+    "assign": build_assign,
     "webhook": build_webhook,
     "enroll": _enroll,
     "repeat": _repeat,
@@ -199,7 +202,7 @@ def parts(form: Form) -> Iterator[Form]:
         elif _branches(value):
             for branch in value:
                 yield from parts(branch)
-        elif isinstance(value, list) and key == "pieces":
+        elif isinstance(value, list) and key in _LISTS:
             for piece in value:
                 if isinstance(piece, Form):
                     yield from parts(piece)
@@ -210,7 +213,7 @@ def nested(form: Form) -> Iterator[list[Form]]:
     for part in parts(form):
         for key, value in part.values.items():
             forms = isinstance(value, list) and bool(value) and isinstance(value[0], Form)
-            if forms and key != "pieces" and not _branches(value):
+            if forms and key not in _LISTS and not _branches(value):
                 yield value
 
 

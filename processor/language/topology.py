@@ -60,6 +60,11 @@ def know(form: Form, problems: Problems) -> Known:
         purposes=frozenset(form["purposes"].marks if "purposes" in form else purposes(form, problems)),
         channels=frozenset(form.get("channels", nothing).marks),
         teams=frozenset(form.get("teams", nothing).marks),
+        members={
+            name: members_of(team)
+            for name, team in form.get("teams", nothing).values.items()
+            if not team.broken
+        },
         lists=frozenset(form.get("lists", ())),
         segments=frozenset(form.get("segments", nothing).marks),
         grades={name: tuple(models[name].get("grades", nothing).marks) for name in models},
@@ -145,10 +150,20 @@ def teams(form: Form) -> dict[str, Team]:
     """Return the teams that could be read."""
     given = form.get("teams", Form(form.mark)).values
     return {
-        name: Team(name, team["channel"], tuple(team["members"]))
+        name: Team(name, team["channel"], members_of(team), _addresses(team))
         for name, team in given.items()
         if not team.broken
     }
+
+
+def members_of(team: Form) -> tuple[str, ...]:
+    """Return the names of a team's members."""
+    return tuple(one["name"] if isinstance(one, Form) else one for one in team.get("members", ()))
+
+
+def _addresses(team: Form) -> dict[str, dict[str, str]]:
+    members = [one for one in team["members"] if isinstance(one, Form)]
+    return {one["name"]: {key: one[key] for key in one if key != "name"} for one in members}
 
 
 def topics(form: Form, made_channels: Iterable[str], problems: Problems) -> Topics:

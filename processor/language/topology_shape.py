@@ -108,6 +108,16 @@ _CHANNEL: Final = Record(
         ),
     },
 )
+_MEMBER: Final = Record(
+    name="member",
+    title="a member of a team",
+    fields={
+        "name": Field(Text(examples=("ana",)), "the name", required=True),
+        "email": Field(Text(examples=("ana@shop.example",)), "where answers to sends go"),
+        "phone": Field(Text(), "a number to call"),
+        "link": Field(Text(examples=("https://shop.example/meet/ana",)), "a page, to book a meeting say"),
+    },
+)
 _TEAM: Final = Record(
     name="team",
     title="a team",
@@ -117,7 +127,9 @@ _TEAM: Final = Record(
             Ref(kind="channel", examples=("crm",)), "the channel that tells them", required=True
         ),
         "members": Field(
-            ListOf(item=Text(), least=1, examples=("[ana, ben]",)), "their names", required=True
+            ListOf(item=Either(text=Text(), other=_MEMBER), least=1, examples=("[ana, ben]",)),
+            "their names, with their addresses",
+            required=True,
         ),
     },
 )

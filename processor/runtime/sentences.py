@@ -110,6 +110,9 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "default_hour": "too little is known of the contact's hours",
     },
     "stepped": {
+        "assigned": "the contact is given to {owner} of {team}",
+        "owner_kept": "the contact stays with {owner} of {team}",
+        "no_territory": "the contact belongs to no territory, so nobody was asked",
         "else": "the else ran",
         "step_not_done": "the earlier step was not done, so it went on",
         "no_date": "there is no date to wait for, so it went on",

@@ -89,6 +89,13 @@ def _leaf() -> st.SearchStrategy[dict[str, Any]]:
             lambda how: {"score": "engagement", how[0]: how[1]}
         ),
         st.sampled_from([{"add_to": "vip"}, {"remove_from": "vip"}, {"route": "sales"}, {"enroll": "p"}]),
+        st.sampled_from(
+            [
+                {"assign": [{"if": "profile.visits > 1", "to": "sales", "member": "ben"}, {"to": "sales"}]},
+                {"route": [{"if": "score.fit > 5", "to": "sales"}], "by": "owner", "context": True},
+                {"send": "push", "template": "c", "reply_to": "owner"},
+            ]
+        ),
         st.just({"alert": "slack", "message": "see {profile.email}"}),
         st.just({"webhook": "erp", "values": {"n": "score.engagement", "t": "of {profile.email}"}}),
         st.just({"exit": "enough"}),

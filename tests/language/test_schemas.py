@@ -58,6 +58,7 @@ steps:
   - remove_from: vip
   - {alert: slack, message: hello}
   - {route: inbound-sales, because: "{event.value}"}
+  - {assign: inbound-sales, by: owner}
   - enroll: a
   - repeat: {times: 2, until: profile.visits > 2, steps: [{wait: 1d}]}
   - {goto: s}

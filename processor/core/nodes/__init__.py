@@ -9,7 +9,7 @@ from processor.core.nodes.jump import Jump
 from processor.core.nodes.leave import Leave
 from processor.core.nodes.parallel import Parallel
 from processor.core.nodes.repeat import Repeat
-from processor.core.nodes.route import Route
+from processor.core.nodes.route import Route, Territory
 from processor.core.nodes.send import Send, Way
 from processor.core.nodes.series import PIECES_MAX, Series
 from processor.core.nodes.set_profile import SetProfile
@@ -35,6 +35,7 @@ __all__ = [
     "Series",
     "SetProfile",
     "Split",
+    "Territory",
     "Wait",
     "WaitBest",
     "WaitClock",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from processor.core.expressions.moments import iso
+from processor.core.handover import context
 from processor.core.model import Fn, Node
 from processor.core.nodes.command import give_command
 
@@ -17,11 +19,16 @@ __all__ = ["Alert"]
 
 @dataclass(frozen=True, kw_only=True)
 class Alert(Node):
-    """A command to people rather than to the contact; ``text`` is the message as written."""
+    """A command to people rather than to the contact; ``text`` is the message as written.
+
+    ``due_ms`` after now it is due (0: it does not say); ``context`` tells what is known of the contact.
+    """
 
     channel: str
     message: Fn
     text: str
+    context: bool = False
+    due_ms: int = 0
     purpose: str = ""
 
     @property
@@ -32,6 +39,11 @@ class Alert(Node):
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """Give the command and go on."""
         channel = turn.topology.channels[self.channel]
+        values: dict[str, Any] = {"message": self.message(turn)}
+        if self.due_ms:
+            values["due"] = iso(turn.now_ms + self.due_ms)
+        if self.context:
+            values["context"] = context(turn)
         give_command(
             turn,
             enrollment,
@@ -39,7 +51,7 @@ class Alert(Node):
             channel=channel,
             purpose=turn.topology.purpose_of(self.purpose),
             template="",
-            values={"message": self.message(turn)},
+            values=values,
             expires_ms=channel.expires_ms,
         )
         return self.next

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from processor.core.brakes import count_command
 from processor.core.enrollments import record
+from processor.core.handover import reply_to
 from processor.core.ids import command_id
 from processor.core.lifecycle import move_track
 from processor.core.outputs import Command
 from processor.core.policies import Verdict, expiry, is_confirmation
 
 if TYPE_CHECKING:
-    from processor.core.model import Channel, Node, Purpose
+    from processor.core.model import Channel, Fn, Node, Purpose
     from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
-__all__ = ["give_command", "hold_back", "identity_of"]
+__all__ = ["give_command", "hold_back", "identity_of", "values_of"]
 
 
 def identity_of(enrollment: Enrollment, node: Node, way: str = "") -> str:
@@ -78,6 +79,14 @@ def give_command(  # noqa: PLR0913 - a command is made of that many things, all 
         "confirmation" if asks else "",
         {"command": identity, "channel": channel.name, "template": template},
     )
+
+
+def values_of(turn: Turn, values: tuple[tuple[str, Fn], ...], *, replies: bool) -> dict[str, Any]:
+    """What a template is filled with; with ``replies`` also who answers go to, None without an owner."""
+    made = {name: value(turn) for name, value in values}
+    if replies:
+        made["reply_to"] = reply_to(turn)
+    return made
 
 
 def hold_back(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from processor.core.enrollments import record
 from processor.core.lifecycle import move_track
 from processor.core.model import Fn, Node
-from processor.core.nodes.command import give_command, hold_back, identity_of
+from processor.core.nodes.command import give_command, hold_back, identity_of, values_of
 from processor.core.policies import Verdict, judge, remember_send
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ class Send(Node):
     ``when_capped`` and ``when_quiet`` say whether a send held back by a policy waits or is skipped;
     it waits at the longest ``hold_ms``, then it is skipped ("held_too_long"). ``fallbacks`` are tried in turn
     where a channel has no address or no consent, or reports a failure within ``within_ms`` (0: nobody waits
-    for that). The track's note is the channel it listens to, with a mark before it when that has failed.
+    for that). With ``reply_to`` the values say who the contact's owner is. The track's note is the channel it
+    listens to, with a mark before it when that has failed.
     """
 
     channel: str
@@ -52,6 +53,7 @@ class Send(Node):
     failed_by: str = ""
     fallbacks: tuple[Way, ...] = ()
     within_ms: int = 0
+    reply_to: bool = False
 
     @property
     def kind(self) -> str:
@@ -151,7 +153,7 @@ class Send(Node):
             channel=channel,
             purpose=purpose,
             template=way.template,
-            values={name: value(turn) for name, value in self.values},
+            values=values_of(turn, self.values, replies=self.reply_to),
             expires_ms=way.expires_ms,
             way=self._mark(way.channel),
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from processor.core.enrollments import record
 from processor.core.model import Fn, Node
 from processor.core.named import Series as Remembered
-from processor.core.nodes.command import give_command, hold_back
+from processor.core.nodes.command import give_command, hold_back, values_of
 from processor.core.nodes.wait import wait_until
 from processor.core.policies import judge, remember_send
 from processor.core.time import format_duration
@@ -43,6 +43,7 @@ class Series(Node):
     when_quiet: str
     hold_ms: int
     expires_ms: int
+    reply_to: bool = False
 
     @property
     def kind(self) -> str:
@@ -76,7 +77,7 @@ class Series(Node):
                 channel=channel,
                 purpose=purpose,
                 template=piece,
-                values={name: value(turn) for name, value in self.values},
+                values=values_of(turn, self.values, replies=self.reply_to),
                 expires_ms=self.expires_ms,
                 way=piece,
             )

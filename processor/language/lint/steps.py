@@ -32,6 +32,7 @@ _REMEMBERED: Final = (
     "parallel",
     "alert",
     "route",
+    "assign",
     "webhook",
 )
 
@@ -123,7 +124,13 @@ def _resends(lint: Lint) -> Iterator[Finding]:
 
 def _first_command(program: Program, group: list[str]) -> Node | None:
     nodes = (program.nodes[name] for name in group)
-    return next((node for node in nodes if isinstance(node, (Send, Alert, Route, Webhook))), None)
+    return next(
+        (node for node in nodes if isinstance(node, (Send, Alert, Route, Webhook)) and _tells(node)), None
+    )
+
+
+def _tells(node: Node) -> bool:
+    return not isinstance(node, Route) or node.tells
 
 
 def _spins(lint: Lint) -> Iterator[Finding]:
