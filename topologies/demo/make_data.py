@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script beside its data, not a module of a package
 """Build the demo's event file from three published data sets of real shopping.
 
 Shape: CSV and JSON lines in, one gzip of JSON lines out, ordered by (occurred_at, event_id). The same input
