@@ -169,10 +169,12 @@ def _register() -> None:
         dlq,
         explain,
         graph,
+        held,
         init,
         lint,
         new,
         partition,
+        pause,
         preview,
         publish,
         report,
@@ -200,12 +202,15 @@ def _register() -> None:
         (work, backtest.backtest, backtest.EXAMPLES),
         (work, explain.explain, explain.EXAMPLES),
         (work, report.report, report.EXAMPLES),
+        (work, pause.pause, pause.PAUSE_EXAMPLES),
+        (work, pause.resume, pause.RESUME_EXAMPLES),
         (kafka, worker.worker, worker.EXAMPLES),
         (kafka, publish.publish, publish.EXAMPLES),
         (kafka, tail.tail, tail.EXAMPLES),
     ):
         app.command(rich_help_panel=panel, epilog=epilog(examples))(function)
     app.add_typer(contact.group(), name="contact", rich_help_panel=work)
+    app.add_typer(held.group(), name="held", rich_help_panel=work)
     app.add_typer(timers.group(), name="timers", rich_help_panel=work)
     app.add_typer(topics.group(), name="topics", rich_help_panel=kafka)
     app.add_typer(dlq.group(), name="dlq", rich_help_panel=kafka)

@@ -14,7 +14,7 @@ from processor.cli.kafka import connection, kafka_explained
 if TYPE_CHECKING:
     from processor.core.model import Topology
 
-__all__ = ["EventTime", "EventsFile", "event_line", "give", "when"]
+__all__ = ["EventTime", "EventsFile", "event_line", "give", "logged_in", "when"]
 
 EventsFile = Annotated[
     Path | None,
@@ -24,6 +24,16 @@ EventTime = Annotated[
     str | None,
     typer.Option("--at", metavar="TIME", help="When the events occur. Default: now. For --file."),
 ]
+
+
+def logged_in() -> str:
+    """Who runs this command."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container without a user database
+        return "unknown"
 
 
 def when(at: str | None, file: Path | None, topology: Topology) -> int:

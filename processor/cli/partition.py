@@ -9,6 +9,7 @@ import typer
 
 from processor.cli.errors import NO, USAGE, CommandError
 from processor.cli.kafka import Broker, CaFile, Registry, Security, User, connected, kafka_explained
+from processor.cli.operator_events import logged_in
 from processor.cli.options import Output, OutputOption, TopologyOption
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def resume(
     from processor.runtime.faust.resuming import resume as carry_out
 
     made, settings = connected(topology, broker, registry, security, user, ca_file)
-    command = _command(made, partition, where, by or _logged_in(), because.strip(), topic)
+    command = _command(made, partition, where, by or logged_in(), because.strip(), topic)
     with kafka_explained():
         try:
             moves = sorted(carry_out(settings, made, command).items())
@@ -176,12 +177,3 @@ def _place(text: str) -> str | int:
     if text.isascii() and text.isdigit():
         return int(text)
     raise CommandError(f'"{text}" is no place to go on', "write earliest, latest or an offset", USAGE)
-
-
-def _logged_in() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container without a user database
-        return "unknown"

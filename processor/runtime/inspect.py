@@ -27,8 +27,10 @@ __all__ = [
     "Seen",
     "StandsAt",
     "Stopped",
+    "databases",
     "ledger_of",
     "read_row",
+    "rows_in",
     "seen",
     "stopped_in",
     "stopped_of",
@@ -123,15 +125,34 @@ def stopped_in(state: Path) -> Iterator[Stopped]:
     Raises:
         StateError: as :func:`read_row`.
     """
+    for contact, row in rows_in(state):
+        if row.inside or row.timers:
+            yield from stopped_of(row, contact)
+
+
+def rows_in(state: Path) -> Iterator[tuple[str, Row]]:
+    """Yield every contact and its row, in a pass over a state.
+
+    Raises:
+        StateError: as :func:`read_row`.
+    """
+    for database, _ in databases(state):
+        rows = database.iter()
+        rows.seek(b"r")
+        while rows.valid() and rows.key()[:1] == b"r":
+            yield rows.key()[_CONTACT_AT:].decode(), Row.decode(rows.value())
+            rows.next()
+
+
+def databases(state: Path) -> Iterator[tuple[Any, int]]:
+    """Yield each database of a state, open to read, with the number of partitions.
+
+    Raises:
+        StateError: as :func:`read_row`.
+    """
     for folder in _folders(state):
-        with _opened(folder) as (database, _):
-            rows = database.iter()
-            rows.seek(b"r")
-            while rows.valid() and rows.key()[:1] == b"r":
-                row = Row.decode(rows.value())
-                if row.inside or row.timers:
-                    yield from stopped_of(row, rows.key()[_CONTACT_AT:].decode())
-                rows.next()
+        with _opened(folder) as found:
+            yield found
 
 
 def ledger_of(state: Path, erasures: Erasures) -> dict[bytes, int]:

@@ -44,6 +44,11 @@ PROMISED = (
     "dlq replay",
     "partition list",
     "partition resume",
+    "held drop",
+    "held list",
+    "held release",
+    "pause",
+    "resume",
     "timers list",
     "timers release",
 )

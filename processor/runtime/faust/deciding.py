@@ -45,6 +45,7 @@ from processor.store.changelog import encode_mark
 
 __all__ = ["ROWS_HELD_MAX", "Deciding", "Decision", "Deployed", "Tally"]
 
+BRAKE_KINDS: Final = frozenset({"held", "let_go"})
 ROWS_HELD_MAX: Final = 4_000  # of one work: a chunk's records and as many timers that they passed
 
 _FAULT: Final = "the processor failed on it, which is a fault of the processor: please report {}"
@@ -102,9 +103,18 @@ class Tally:
         self.suppressed: dict[str, int] = {}  # by rule
         self.quarantined: dict[str, int] = {}  # timers by program, "" for none
         self.released: dict[str, int] = {}  # the same
+        self.braked: dict[tuple[str, str], int] = {}  # tracks by program, and by what held them or let go
+        self.brakes: dict[str, tuple[bool, bool]] = {}  # by program: paused, tripped
         self.forwarded = 0
         self.misplaced_keys = 0
         self.watermark_ms = 0
+
+    def note_brake(self, decision: Decided) -> None:
+        """Count what a brake holds and lets go of."""
+        if decision.kind != "held" or decision.reason in {"breaker", "paused"}:
+            what = decision.reason if decision.kind == "held" else decision.kind
+            pair = (decision.program, what)
+            self.braked[pair] = self.braked.get(pair, 0) + 1
 
 
 class Decision:
@@ -358,6 +368,9 @@ class Deciding:
         """Count what was committed."""
         tally = self.tally
         tally.watermark_ms = self._driver.watermark_ms
+        brakes = self._partition.shared.brakes
+        if brakes or tally.brakes:
+            tally.brakes = {name: (brake.paused, brake.tripped) for name, brake in brakes.items()}
         for command in taken.commands:
             pair = (command.channel, command.program)
             tally.commands[pair] = tally.commands.get(pair, 0) + 1
@@ -367,6 +380,8 @@ class Deciding:
             decisions[kind] = decisions.get(kind, 0) + 1
             if kind == "suppressed":
                 suppressed[decision.reason] = suppressed.get(decision.reason, 0) + 1
+            elif kind in BRAKE_KINDS:
+                tally.note_brake(decision)
             elif kind in {"quarantined", "released"}:
                 of = tally.quarantined if kind == "quarantined" else tally.released
                 of[decision.program] = of.get(decision.program, 0) + 1

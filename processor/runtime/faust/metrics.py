@@ -33,6 +33,8 @@ SERIES: Final[Mapping[str, str]] = {
     "trayecto_suppressed_total": "Sends that were not made, by the rule that held them back.",
     "trayecto_timers_quarantined_total": "Timers that raised and were stopped, by program: alert on it.",
     "trayecto_timers_released_total": "Stopped timers that an operator released, by program.",
+    "trayecto_program_braked": "1 for a program that is stopped: paused, or by its breaker. Alert on it.",
+    "trayecto_braked_total": "Tracks that a brake held (by which) or let go of, by program.",
     "trayecto_forwarded_total": "Records forwarded to the partition of their contact.",
     "trayecto_keys_misplaced_total": "Records whose key is not their contact, in the right partition.",
     "trayecto_records_total": "Records of source topics that were worked on.",
@@ -79,6 +81,7 @@ class WorkerCollector(Collector):
         stopped, let_go = _summed(t.quarantined for t in tallies), _summed(t.released for t in tallies)
         yield _counter("trayecto_timers_quarantined_total", ["program"], stopped)
         yield _counter("trayecto_timers_released_total", ["program"], let_go)
+        yield _counter("trayecto_braked_total", ["program", "what"], _summed(t.braked for t in tallies))
         yield _plain("trayecto_forwarded_total", sum(t.forwarded for t in tallies))
         yield _plain("trayecto_keys_misplaced_total", sum(t.misplaced_keys for t in tallies))
 
@@ -102,6 +105,7 @@ class WorkerCollector(Collector):
             if tally is not None and tally.watermark_ms:
                 marks.add_metric([str(number)], tally.watermark_ms / 1000)
         yield marks
+        yield _brakes([self._tallies[number] for number in states if number in self._tallies])
         stands = _gauge("trayecto_partition_state", ["partition", "state"])
         for number, (state, _) in states.items():
             for each in LaneState:
@@ -127,6 +131,18 @@ class WorkerCollector(Collector):
             ratio.add_metric([str(number)], found.share)
         yield rows
         yield ratio
+
+
+def _brakes(tallies: list[Tally]) -> GaugeMetricFamily:
+    family = _gauge("trayecto_program_braked", ["program", "brake"])
+    found: dict[tuple[str, str], bool] = {}
+    for tally in tallies:
+        for name, (paused, tripped) in tally.brakes.items():
+            for brake, on in (("paused", paused), ("breaker", tripped)):
+                found[name, brake] = found.get((name, brake), False) or on
+    for pair, on in sorted(found.items()):
+        family.add_metric(list(pair), float(on))
+    return family
 
 
 def _summed(parts: Iterable[Mapping[Any, int]]) -> Mapping[Any, int]:

@@ -177,6 +177,8 @@ class Accumulator:
         self.decisions += 1
         self.last_ms = max(self.last_ms, at_ms)
         self.first_ms = min(self.first_ms, at_ms)
+        if not decision.contact_id:
+            return  # about a program
         slot = self.slots.of(at_ms)
         contact = self._contacts.get(decision.contact_id)
         if contact is None:

@@ -76,6 +76,8 @@ async def test_every_series_is_there_and_partitions_are_summed(served):
         tally.decisions["entered"] = 1
         tally.quarantined["welcome"] = 2
         tally.released[""] = 1
+        tally.braked["welcome", "breaker"] = 5
+        tally.brakes = {"welcome": (False, True)}
         tally.watermark_ms = 1_772_357_400_000
     status, text = await get(session, "/metrics")
     assert status == 200
@@ -89,6 +91,9 @@ async def test_every_series_is_there_and_partitions_are_summed(served):
     assert samples["trayecto_commands_total", ("channel", "email"), ("program", "welcome")] == 4
     assert samples["trayecto_timers_quarantined_total", ("program", "welcome")] == 4
     assert samples["trayecto_timers_released_total", ("program", "")] == 2
+    assert samples["trayecto_program_braked", ("brake", "breaker"), ("program", "welcome")] == 1
+    assert samples["trayecto_program_braked", ("brake", "paused"), ("program", "welcome")] == 0
+    assert samples["trayecto_braked_total", ("program", "welcome"), ("what", "breaker")] == 10
     assert samples["trayecto_records_total",] == 12
     assert samples["trayecto_watermark_timestamp_seconds", ("partition", "0")] == 1_772_357_400
     assert samples["trayecto_partition_state", ("partition", "1"), ("state", "starting")] == 1
