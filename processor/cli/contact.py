@@ -1,4 +1,4 @@
-"""``trayecto contact``: what is known of one contact, and that it be erased."""
+"""``trayecto contact``: what is known of one contact, that it be erased, or become another."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from processor.cli.contact_erase import ERASE_EXAMPLES, LEDGER_EXAMPLES, erase, ledger
+from processor.cli.contact_merge import MERGE_EXAMPLES, merge
 from processor.cli.errors import DOWN, NO, CommandError
 from processor.cli.options import At, Output, OutputOption, State, TopologyOption
 
@@ -29,16 +30,21 @@ def group() -> typer.Typer:
     """Return the commands under ``contact``."""
     from processor.cli.app import epilog
 
-    made = typer.Typer(help="Show or erase one contact.", no_args_is_help=True, rich_markup_mode="rich")
+    made = typer.Typer(
+        help="Show or erase one contact, or make two of them one.",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+    )
     made.callback()(contact)
     made.command(epilog=epilog(EXAMPLES))(show)
     made.command(epilog=epilog(ERASE_EXAMPLES))(erase)
     made.command(epilog=epilog(LEDGER_EXAMPLES))(ledger)
+    made.command(epilog=epilog(MERGE_EXAMPLES))(merge)
     return made
 
 
 def contact() -> None:
-    """Show or erase one contact."""
+    """Show or erase one contact, or make two of them one."""
 
 
 def show(

@@ -26,13 +26,13 @@ from processor.core.sections import Timer
 if TYPE_CHECKING:
     from processor.core.turn import Turn
 
-__all__ = ["change_preferences", "confirm", "grant", "lapse", "withdraw"]
+__all__ = ["change_preferences", "confirm", "grant", "lapse", "note_arrived", "withdraw"]
 
 
 def grant(turn: Turn, props: dict[str, Any]) -> None:
     """``consent_granted``: the contact agrees to a purpose, on one channel or on all."""
     key = _key(props["purpose"], props.get("channel"))
-    _grant(turn, [key], props)
+    _grant(turn, _in_force(turn, [key], props), props, turn.occurred_ms)
 
 
 def withdraw(turn: Turn, props: dict[str, Any]) -> None:
@@ -41,7 +41,7 @@ def withdraw(turn: Turn, props: dict[str, Any]) -> None:
     Without a channel the purpose goes on every channel; without a purpose, every purpose goes.
     """
     keys = _withdrawn_keys(turn, props.get("purpose"), props.get("channel"))
-    _withdraw(turn, keys, props)
+    _withdraw(turn, keys, props, turn.occurred_ms)
     _cancel(turn, keys)
 
 
@@ -53,7 +53,7 @@ def confirm(turn: Turn, props: dict[str, Any]) -> None:
     for key in [_key(purpose, channel)] if channel else consents.names():
         answer = consents.get(key)
         if answer is not None and answer.state == PENDING and (channel or _purpose_of(key) == purpose):
-            consents.answer(key, GRANTED, turn.now_ms, answer.wording, answer.by)
+            consents.answer(key, GRANTED, turn.occurred_ms, answer.wording, answer.by)
             _disarm(turn, key)
             found.append(key)
     if found:
@@ -89,11 +89,11 @@ def change_preferences(turn: Turn, props: dict[str, Any]) -> None:
             join_list(turn, name)
         else:
             leave_list(turn, name)
-    granted = [key for key, yes in answers.items() if yes]
+    granted = _in_force(turn, [key for key, yes in answers.items() if yes], said)
     taken_back = [key for key, yes in answers.items() if not yes]
     keys = [every for key in taken_back for every in _withdrawn_keys(turn, *_parts(key))]
-    _withdraw(turn, [key for key in dict.fromkeys(keys) if key not in granted], said)
-    _grant(turn, granted, said)
+    _withdraw(turn, [key for key in dict.fromkeys(keys) if key not in granted], said, turn.now_ms)
+    _grant(turn, granted, said, turn.now_ms)
     follows: list[tuple[str, dict[str, Any]]] = []
     for kind, named in (("consent_withdrawn", taken_back), ("consent_granted", granted)):
         for key in named:
@@ -106,7 +106,31 @@ def change_preferences(turn: Turn, props: dict[str, Any]) -> None:
     turn.derived.extend(follows)
 
 
-def _grant(turn: Turn, keys: list[str], props: dict[str, Any]) -> None:
+def note_arrived(turn: Turn, keys: list[str]) -> None:
+    """Answers for these have come with a contact that became this one: on record; a withdrawal acts at once."""
+    if keys:
+        _record(turn, "arrived", keys, {})
+        consents = turn.row.consents
+        _cancel(turn, [key for key in keys if (of := consents.get(key)) and of.state == WITHDRAWN])
+
+
+def _in_force(turn: Turn, keys: list[str], props: dict[str, Any]) -> list[str]:
+    """Those of the answers that no later withdrawal is known for: the event was late, or another contact's."""
+    consents = turn.row.consents
+    outdated = [
+        key
+        for key in keys
+        if any(
+            answer is not None and answer.state == WITHDRAWN and answer.at_ms > turn.occurred_ms
+            for answer in (consents.get(key), consents.get(_purpose_of(key)))
+        )
+    ]
+    if outdated:
+        _record(turn, "outdated", outdated, props)
+    return [key for key in keys if key not in outdated]
+
+
+def _grant(turn: Turn, keys: list[str], props: dict[str, Any], at_ms: int) -> None:
     """Write answers down, unless they are there already: one that follows from an event is given twice."""
     consents = turn.row.consents
     granted: list[str] = []
@@ -121,10 +145,10 @@ def _grant(turn: Turn, keys: list[str], props: dict[str, Any]) -> None:
         if known is None and len(consents.names()) >= CONSENTS_MAX:
             _full(turn, key)
             continue
-        same = (state, turn.now_ms, text, by)
+        same = (state, at_ms, text, by)
         if known is not None and (known.state, known.at_ms, known.wording, known.by) == same:
             continue
-        consents.answer(key, state, turn.now_ms, text, by)
+        consents.answer(key, state, at_ms, text, by)
         if state == PENDING and purpose is not None:
             _arm(turn, key, turn.now_ms + purpose.confirm_ms)
             pending.append(key)
@@ -136,7 +160,8 @@ def _grant(turn: Turn, keys: list[str], props: dict[str, Any]) -> None:
         _record(turn, "pending", pending, props)
 
 
-def _withdraw(turn: Turn, keys: list[str], props: dict[str, Any]) -> None:
+def _withdraw(turn: Turn, keys: list[str], props: dict[str, Any], at_ms: int) -> None:
+    """Whenever it comes, a withdrawal acts; of several the latest is remembered."""
     consents = turn.row.consents
     text, by = _said(props)
     changed: list[str] = []
@@ -145,9 +170,10 @@ def _withdraw(turn: Turn, keys: list[str], props: dict[str, Any]) -> None:
         if known is None and len(consents.names()) >= CONSENTS_MAX:
             _full(turn, key)
             continue
-        if known is not None and known.state == WITHDRAWN and known.at_ms == turn.now_ms:
+        was_ms = known.at_ms if known is not None and known.state == WITHDRAWN else 0
+        if was_ms == at_ms:
             continue
-        consents.answer(key, WITHDRAWN, turn.now_ms, text, by)
+        consents.answer(key, WITHDRAWN, max(at_ms, was_ms), text, by)
         _disarm(turn, key)
         changed.append(key)
     if changed:
@@ -160,8 +186,9 @@ def _withdrawn_keys(turn: Turn, purpose: str | None, channel: str | None) -> lis
         bases = [purpose] if purpose else list(turn.topology.purposes)
         return [f"{base}/{channel}" for base in bases]
     keys = [key for key in turn.row.consents.names() if purpose is None or _purpose_of(key) == purpose]
-    if purpose and purpose not in keys:
-        keys.append(purpose)
+    # Also where nothing was agreed to: what another contact agreed to before may arrive with it.
+    wanted = [purpose] if purpose else [one.name for one in turn.topology.purposes.values() if one.consent]
+    keys.extend([name for name in wanted if name not in keys])
     return keys
 
 

@@ -142,6 +142,7 @@ DECISIONS: Final[dict[str, str]] = {
     "completed": "an enrollment ran its last step",
     "observed_out": "the goal's window closed without the goal",
     "merged": "two contacts became one",
+    "not_merged": "two contacts were to become one, and a rule kept them apart",
     "forwarded": "an input of a merged contact went on to the one it became",
     "clamped": "an event time ahead of its log was set back to the log's",
     "late": "an event older than the contact's clock was applied at the clock",

@@ -18,7 +18,7 @@ from processor.core.erasure import admit, erase, erase_by_message, refuse_messag
 from processor.core.events import Due, Event, Message
 from processor.core.handover import note_event, note_points
 from processor.core.history import record as record_history
-from processor.core.identity import arrive, ask_to_depart, depart, event_of, forward
+from processor.core.identity import IDENTIFYING, ask_to_depart, event_of, forward, point_here, travel
 from processor.core.ids import FINGERPRINT_BYTES, seen
 from processor.core.lifecycle import ACTIVE, ENDED
 from processor.core.limits import RECENT_MAX
@@ -46,6 +46,7 @@ AHEAD_MS_MAX: Final = 5 * 60_000  # an event further ahead of its log's append t
 LATE_MS: Final = 5 * 60_000  # an event older than the contact's clock by more is recorded as late
 DERIVED_MAX: Final = 256  # events following from one input; beyond it they are dropped, recorded
 LOOKS_MAX: Final = 16  # rounds of looking at conditions in one turn
+_NOTHING: Final[dict[str, Any]] = {}  # never written to
 
 
 def advance(
@@ -59,7 +60,7 @@ def advance(
     """
     turn = Turn(topology, row, shared, item.contact_id, row.clock_ms, [], started_ms=row.clock_ms)
     if type(item) is Event:
-        _event(turn, item, watermark_ms)
+        _event(turn, item, watermark_ms, _NOTHING)
     elif type(item) is Due:
         _catch_up(turn, item.at_ms)
     elif type(item) is Message:
@@ -99,13 +100,12 @@ def _tidy(turn: Turn) -> None:
     turn.retimed = False
 
 
-def _event(turn: Turn, event: Event, watermark_ms: int, hops: int = 0) -> None:
+def _event(turn: Turn, event: Event, watermark_ms: int, body: dict[str, Any]) -> None:
     row = turn.row
     occurred_ms = _clamped(turn, event)
     if (row.erased_ms or turn.topology.policies.erased_anew) and not admit(turn, event, occurred_ms):
         return
-    if row.alias:
-        _pass_on(turn, event, occurred_ms, hops)
+    if row.alias and _passed_on(turn, event, occurred_ms, body):
         return
     until_ms = min(occurred_ms, watermark_ms)
     if 0 < row.due_ms <= until_ms or row.swept < turn.shared.sweep_number:
@@ -158,12 +158,12 @@ def _clamped(turn: Turn, event: Event) -> int:
     return append_ms
 
 
-def _pass_on(turn: Turn, event: Event, occurred_ms: int, hops: int) -> None:
-    """An event of a contact that has become another."""
+def _passed_on(turn: Turn, event: Event, occurred_ms: int, body: dict[str, Any]) -> bool:
+    """An event of a contact that has become another; False where it turns out to be this one that stays."""
     if event.type == "contact_erased":
         erase(turn, event.event_id, max(turn.row.clock_ms, occurred_ms))
-    else:
-        forward(turn, event, hops)
+        return True
+    return forward(turn, event, body)
 
 
 def _take(turn: Turn, event: Event) -> None:
@@ -192,7 +192,7 @@ def _apply(turn: Turn, event_type: str, props: dict[str, Any]) -> None:
         built_in(turn, props)
         if turn.redated:
             arm_dates(turn)
-    elif event_type == "contact_identified":
+    elif event_type in IDENTIFYING:
         ask_to_depart(turn)
     elif event_type == "contact_removed":
         remove(turn, props["program"])
@@ -395,7 +395,9 @@ def _own_timer(turn: Turn, timer: Timer) -> None:
 def _message(turn: Turn, message: Message, watermark_ms: int) -> None:
     row = turn.row
     if message.kind == "event":
-        _event(turn, event_of(message), watermark_ms, message.body.get("hops", 0))
+        _event(turn, event_of(message), watermark_ms, message.body)
+        if not turn.row.alias:
+            point_here(turn, message.body)
         return
     if message.kind == "erase":
         erase_by_message(turn, message)
@@ -405,13 +407,11 @@ def _message(turn: Turn, message: Message, watermark_ms: int) -> None:
         return
     _catch_up(turn, min(message.at_ms, watermark_ms))
     row = turn.row
-    row.clock_ms = max(row.clock_ms, message.at_ms)
+    if not row.alias:  # an alias keeps the clock it left with
+        row.clock_ms = max(row.clock_ms, message.at_ms)
     turn.now_ms = turn.occurred_ms = row.clock_ms
-    if message.kind == "depart":
-        depart(turn, message)
-        return
-    if message.kind == "arrive":
-        arrive(turn, message)
+    if travel(turn, message):
+        pass
     elif message.kind == "wake":
         wake(turn, message)
     else:

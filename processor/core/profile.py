@@ -32,7 +32,7 @@ def set_attribute(turn: Turn, name: str, value: Any) -> None:
     turn.stale.extend(turn.topology.segments_by_attribute.get(name, ()))
     if name == "tz":
         turn.zone = None
-        turn.redated.extend(turn.topology.dates_by_attribute)
+        turn.redated.append("")
     elif name in turn.topology.dates_by_attribute:
         turn.redated.append(name)
 

@@ -47,6 +47,7 @@ BUILT_IN_EVENTS: Final[Mapping[str, Mapping[str, str]]] = {
     "contact_added": {"program": "string"},
     "contact_removed": {"program": "string"},
     "contact_identified": {"anonymous_id": "string"},
+    "contacts_merged": {"other_id": "string"},
     "timers_released": {},
     "contact_erased": {"request": "string?"},
     "program_paused": {"program": "string", "by": "string?", "because": "string?"},

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from processor.core.turn import Turn
 
 __all__ = [
-    "add_points", "apply_rules", "check_grade", "evaluate", "grade_now", "predict", "score_now", "set_score",
-    "stay_active",
+    "add_points", "apply_rules", "check_grade", "evaluate", "grade_now", "lose", "predict", "regrade",
+    "score_now", "set_score", "stay_active",
 ]  # fmt: skip
 
 
@@ -137,13 +137,13 @@ def stay_active(turn: Turn, models: tuple[str, ...]) -> None:
     for name in models:
         score = turn.row.scores.get(name)
         if score is not None:
-            _lose(turn, turn.topology.scores[name], score)
+            lose(turn, turn.topology.scores[name], score)
             turn.row.scores.change(score)
             use = active_since(score)
             use.since_ms = max(use.since_ms, turn.occurred_ms)
 
 
-def _lose(turn: Turn, model: ScoreModel, score: Score) -> None:
+def lose(turn: Turn, model: ScoreModel, score: Score) -> None:
     """Write what inactivity has taken by now into the score, and onto the record."""
     active_since(score)  # kept from now on, also where nothing is lost
     value = decayed(model, score, turn.now_ms)
@@ -261,7 +261,7 @@ def _change(turn: Turn, model: ScoreModel, score: Score, points: float) -> float
     """Add points, then raise what follows: thresholds crossed, a grade changed, segments to look at."""
     now_ms = turn.now_ms
     if model.inactive is not None:
-        _lose(turn, model, score)
+        lose(turn, model, score)
     turn.row.scores.change(score)
     before = decayed(model, score, now_ms)
     value = rounded(min(max(before + points, model.minimum), model.maximum))
@@ -276,13 +276,14 @@ def _change(turn: Turn, model: ScoreModel, score: Score, points: float) -> float
     if not crossed and points < 0 and decays(model):
         crossed = True
     if crossed and model.grades:
-        _regrade(turn, model, score, value)
+        regrade(turn, model, score, value)
     if crossed or model.compared_freely:
         turn.stale.extend(turn.topology.segments_by_score.get(model.name, ()))
     return value
 
 
-def _regrade(turn: Turn, model: ScoreModel, score: Score, value: float) -> None:
+def regrade(turn: Turn, model: ScoreModel, score: Score, value: float) -> None:
+    """The score is this value now: see whether its grade is another, and watch for when it will be."""
     grade = _grade_of(model, value, score.grade)
     if grade != score.grade:
         change = {"score": model.name, "from": score.grade, "to": grade}
@@ -325,10 +326,10 @@ def check_grade(turn: Turn, name: str) -> None:
     if not model.grades:
         return
     if model.inactive is not None:
-        _lose(turn, model, score)
+        lose(turn, model, score)
     value = decayed(model, score, turn.now_ms)
     turn.row.scores.change(score)
     score.value = value
     score.at_ms = turn.now_ms
-    _regrade(turn, model, score, value)
+    regrade(turn, model, score, value)
     turn.stale.extend(turn.topology.segments_by_score.get(name, ()))

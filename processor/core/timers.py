@@ -11,11 +11,11 @@ is all that such a timer is for), and whatever sets the same wait or date anew.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from processor.core.outputs import Decision
 from processor.core.sections import Timer
-from processor.core.time import date_at, local_date, month_day, yearly
+from processor.core.time import DAY_MS, date_at, local_date, month_day, yearly
 from processor.core.turn import NEVER_MS, zone_of
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ __all__ = [
     "release",
     "take_due",
 ]
+
+
+ZONES_MS: Final = 2 * DAY_MS  # no two zones are further apart
 
 
 def earliest(row: Row) -> int:
@@ -86,23 +89,57 @@ def look_again(turn: Turn, kind: str, name: str, until_ms: int) -> None:
 
 
 def arm_dates(turn: Turn) -> None:
-    """Set the timers of date entries whose attribute (or zone) changed; what has passed is not set."""
-    names = turn.redated
+    """Set the timers of date entries whose attribute changed, or of all where the zone did (the empty name).
+
+    What has passed when an attribute becomes known is not set.
+    """
+    names = set(turn.redated)
     turn.redated = []
-    for name in sorted(set(names)):
+    fresh = names - {""}
+    for name in sorted(turn.topology.dates_by_attribute if "" in names else names):
         for entry in turn.topology.dates_by_attribute.get(name, ()):
-            arm_date(turn, entry, turn.now_ms)
+            if name in fresh:
+                arm_date(turn, entry, turn.now_ms)
+            else:
+                _move_date(turn, entry)
+
+
+def _move_date(turn: Turn, entry: Entry) -> None:
+    """Another zone moves an entry's instant by a day or so: it comes neither twice nor not at all.
+
+    An instant that its timer has left behind does not come again; one that was still to come, and by the
+    clock of the new zone has passed, is now.
+    """
+    was_ms = _date_timer(turn, entry)
+    after_ms = max(turn.now_ms, was_ms - ZONES_MS) if entry.yearly else turn.now_ms
+    arm_date(turn, entry, after_ms)
+    if turn.now_ms < was_ms <= turn.now_ms + ZONES_MS:
+        is_ms = _date_timer(turn, entry)
+        if not is_ms or is_ms > was_ms + ZONES_MS:
+            _set_date(turn, entry, turn.now_ms)
+
+
+def _date_timer(turn: Turn, entry: Entry) -> int:
+    """When the timer of a date entry is due, 0 where it has none."""
+    label = f"{entry.program}/{entry.id}"
+    for timer in turn.row.timers:
+        if timer.kind == "date" and timer.name == label:
+            return timer.due_ms
+    return 0
 
 
 def arm_date(turn: Turn, entry: Entry, after_ms: int) -> None:
     """Set one date entry's timer to its first instant at or after ``after_ms``, or take it away."""
+    _set_date(turn, entry, _date_due(turn, entry, after_ms))
+
+
+def _set_date(turn: Turn, entry: Entry, due_ms: int | None) -> None:
     timers = turn.row.change_timers()
     label = f"{entry.program}/{entry.id}"
     timers[:] = [timer for timer in timers if not (timer.kind == "date" and timer.name == label)]
     turn.retimed = True
-    due = _date_due(turn, entry, after_ms)
-    if due is not None:
-        timers.append(Timer(due, "date", label))
+    if due_ms is not None:
+        timers.append(Timer(due_ms, "date", label))
 
 
 def _date_due(turn: Turn, entry: Entry, after_ms: int) -> int | None:

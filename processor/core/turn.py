@@ -32,7 +32,8 @@ class Turn:
     time-dependent functions to the first instant at which their value can change by time alone. ``derived``
     queues events that follow from this one (a segment entered, a score threshold reached) as (type,
     properties). ``stale`` collects the names of segments to look at again, ``redated`` those of date
-    attributes whose timers have to be set anew; a name may be in them more than once.
+    attributes whose timers have to be set anew (the empty name: all of them, as the zone has changed); a name
+    may be in them more than once.
     ``item`` and ``item_ms`` are the fields and the instant of the relation's item that is being looked at.
     ``noted`` is how many of ``out`` have been looked at for what a hand-over tells.
     ``occurred_ms`` is when the event occurred, ``now_ms`` or earlier when it came late. ``retimed`` says that

@@ -98,6 +98,9 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
     "exited": {
         "after": "its time was up",
         "removed": "a person took the contact out",
+        "merged_double": "two contacts became one, and the other was in the program, too",
+        "merged_reentry": "two contacts became one, and the other had been through the program",
+        "too_many_enrollments": "the contact is in as many programs as it can be",
         "outranked": "the contact entered {by}, which goes before it",
         "date_passed": "the date it would have waited for had passed",
         "step_removed": "the step it stood at is no longer in the program",
@@ -127,6 +130,10 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
     "merged": {
         "departed": "this contact became {into}",
         "arrived": "the contact {from} became this one",
+        "stays": "contacts became each other at once; this is the one that stays",
+    },
+    "not_merged": {
+        "identified_before": "the id {id} was identified as {with}, and had become another contact before",
     },
     "limit": {
         "profile_full": "the profile is full: {name} was not kept",
@@ -146,6 +153,8 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "not_pending": "consent confirmed for {for}, but nothing was pending",
         "lapsed": "consent for {for} was not confirmed in time",
         "withdrawn": "consent withdrawn for {for}",
+        "outdated": "consent given for {for}, but it had been withdrawn later than that, and stays so",
+        "arrived": "the answers for {for} came with the contact that became this one",
     },
     "commanded": {"confirmation": "to confirm a consent"},
     "erased": {
@@ -412,6 +421,7 @@ _SENTENCES: Final[Mapping[str, Callable[[Moment, Callable[[int], str]], str]]] =
     "erased": _erased,
     "refused": _words(lambda m: f"{_what_came(m)} was not taken: {_reason(m)}"),
     "anew": _words(lambda m: f"begins anew with event {m.detail.get('event')}, after having been erased"),
+    "not_merged": _words(_reason),
     "forwarded": _words(lambda m: f"event {m.detail.get('event')} went on to {m.detail.get('to')}"),
     "clamped": _words(lambda m: f"event {m.detail.get('event')} claimed a time ahead of its log; set back"),
     "late": _late,
