@@ -29,6 +29,7 @@ PROMISED = (
     "report",
     "contact erase",
     "contact ledger",
+    "contact merge",
     "contact show",
     "dev kafka",
     "dev registry",
