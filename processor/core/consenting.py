@@ -107,7 +107,7 @@ def change_preferences(turn: Turn, props: dict[str, Any]) -> None:
 
 
 def note_arrived(turn: Turn, keys: list[str]) -> None:
-    """Answers for these have come with a contact that became this one: on record; a withdrawal acts at once."""
+    """Answers have come with a contact that became this one: recorded; a withdrawal acts at once."""
     if keys:
         _record(turn, "arrived", keys, {})
         consents = turn.row.consents
@@ -115,7 +115,7 @@ def note_arrived(turn: Turn, keys: list[str]) -> None:
 
 
 def _in_force(turn: Turn, keys: list[str], props: dict[str, Any]) -> list[str]:
-    """Those of the answers that no later withdrawal is known for: the event was late, or another contact's."""
+    """Those of the answers that no later withdrawal is known for; one may be, of an event that is late."""
     consents = turn.row.consents
     outdated = [
         key

@@ -63,7 +63,7 @@ def test_each_answer_is_on_record_with_its_text_and_by_whom(tmp_path):
     assert consented(decisions) == [
         ("granted", ["marketing"], 1.0),
         ("granted", ["marketing/sms"], 2.0),
-        ("withdrawn", ["marketing", "marketing/sms"], 3.0),
+        ("withdrawn", ["marketing", "marketing/sms", "news"], 3.0),  # what arrives later is withdrawn, too
     ]
     assert decisions[0].detail == {
         "for": ["marketing"], "text": "terms-3", "by": "desk", "event": log[0].event_id,

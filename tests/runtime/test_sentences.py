@@ -43,6 +43,9 @@ def test_every_kind_has_a_sentence_of_its_own(kind):
     assert "{" not in said
 
 
+RECORDERS = {"_refuse": "not_entered", "_limit": "limit", "_leave": "exited"}
+
+
 def reasons_of(tree, file):
     """(kind, reason) of every refusal in a module of the core that names its reason by a literal."""
     for node in ast.walk(tree):
@@ -52,18 +55,14 @@ def reasons_of(tree, file):
             named = {k.arg: k.value.value for k in node.keywords if isinstance(k.value, ast.Constant)}
             if name == "Verdict" and texts and texts[0] == "skip":
                 yield "suppressed", texts[1]
-            elif name == "_refuse" and texts:
-                yield "not_entered", texts[0]
-            elif name == "_limit":
-                yield "limit", texts[0]
+            elif name in RECORDERS and texts:
+                yield RECORDERS[name], texts[0]
             elif name == "Decision" and texts and texts[0] in {"limit", "not_entered", "merged"}:
                 found = named.get("reason") or next((t for t in reversed(texts[1:]) if t), "")
                 if found:
                     yield texts[0], found
             elif name == "_decision" and texts[1]:
                 yield texts[0], texts[1]
-            elif name == "_leave" and texts:
-                yield "exited", texts[0]
             elif name == "end" and len(texts) > 1 and texts[0] == "exit":
                 yield "exited", texts[1]
         elif isinstance(node, ast.Return) and file == "entries.py":
