@@ -68,7 +68,8 @@ def test_each_answer_is_on_record_with_its_text_and_by_whom(tmp_path):
     assert decisions[0].detail == {
         "for": ["marketing"], "text": "terms-3", "by": "desk", "event": log[0].event_id,
     }  # fmt: skip
-    assert answers(store) == {"marketing": (WITHDRAWN, "", "ana"), "marketing/sms": (WITHDRAWN, "", "ana")}
+    no = (WITHDRAWN, "", "ana")
+    assert answers(store) == {"marketing": no, "marketing/sms": no, "news": no}
 
 
 CONFIRM = """
