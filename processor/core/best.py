@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, Final
 from processor.core.events import Message
 from processor.core.ids import share_of
 from processor.core.shared import SplitHere, SplitPool
+from processor.core.test_list import is_test
 
 if TYPE_CHECKING:
     from processor.core.model import Fn, Program
@@ -77,6 +78,9 @@ class Best:
 def deal(turn: Turn, rule: Best, enrollment: Enrollment) -> tuple[str, dict[str, Any]]:
     """Choose a variant. Returns it, and what the record says of the choice."""
     name = f"{enrollment.program}/{rule.step}"
+    if is_test(turn):
+        point = share_of(turn.topology.policies.salt, "split", enrollment.id, rule.step)
+        return rule.variants[int(point * len(rule.variants) / _WHOLE)], {"dealt": "test"}
     here = _here(turn, rule, name)
     salt = turn.topology.policies.salt
     shares = here.shares

@@ -16,6 +16,7 @@ from processor.core.named import Past
 from processor.core.outputs import Decision
 from processor.core.policies import in_holdout
 from processor.core.sections import Enrollment, Track, packed_map
+from processor.core.test_list import is_test
 
 if TYPE_CHECKING:
     from processor.core.events import Message
@@ -90,7 +91,7 @@ def _too_soon(turn: Turn, program: Program, key: str) -> str:
     """The re-entry rule that keeps the contact out, or "". Per key where the program has a key."""
     now_ms = turn.now_ms
     past = turn.row.past.get(program.name)
-    if past is None:
+    if past is None or is_test(turn):
         return ""
     if program.keyed:
         ended_ms = past.key_ms(key)
@@ -145,7 +146,8 @@ def _begin(turn: Turn, program: Program, entry: Entry, key: str, cause: str) -> 
         past.entered_ms = now_ms
     if key:
         past.use_key(key, now_ms)
-    apart = in_holdout(turn, program)
+    test = is_test(turn)
+    apart = "" if test else in_holdout(turn, program)
     row.change_enrollments().append(enrollment)
     if program.name not in row.inside:
         row.inside.append(program.name)
@@ -156,10 +158,12 @@ def _begin(turn: Turn, program: Program, entry: Entry, key: str, cause: str) -> 
         detail["event"] = turn.event_id
     if key:
         detail["key"] = key
+    if test:
+        detail["test"] = True
     if apart:
         _hold_apart(turn, program, enrollment, apart, detail)
         return
-    if program.entrants_max and not take_unit(turn, program):
+    if program.entrants_max and not test and not take_unit(turn, program):
         enrollment.state = PENDING
         return
     _start(turn, program, enrollment, detail)

@@ -29,6 +29,7 @@ from processor.core.time import Cron
 
 if TYPE_CHECKING:
     from processor.core.best import Best
+    from processor.core.test_list import TestList
     from processor.core.turn import Turn
 
 __all__ = [
@@ -368,6 +369,7 @@ class Topology:
     schedules: tuple[Entry, ...]
     dedupe: bool = True
     breakers: dict[str, Breaker] = field(default_factory=dict)  # by program
+    test_list: TestList | None = None
     context: bool = False  # a step tells a person the contact's latest events and points
     currency: str = ""  # of costs and of the values of goals; nothing is converted
     checks: dict[str, Callable[[Mapping[str, Any]], str | None]] = field(

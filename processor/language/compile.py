@@ -34,7 +34,7 @@ from processor.language.relations import relations
 from processor.language.scores import Scoring, scores, segments
 from processor.language.shapes import BAD, Reader
 from processor.language.source import BYTES_MAX, Mapping, Node, parse
-from processor.language.topology import channels, know, policies, purposes, teams, topics
+from processor.language.topology import channels, know, policies, purposes, teams, test_list, topics
 from processor.language.topology_shape import TOPOLOGY
 
 __all__ = ["Loaded", "load_topology", "read_documents"]
@@ -255,6 +255,7 @@ def _compile(
         segments=ordered,
         policies=rules_of_sending,
         teams=teams(form),
+        test_list=test_list(form),
         context=any(
             getattr(node, "context", False) for one in programs.values() for node in one.nodes.values()
         ),

@@ -10,6 +10,7 @@ from processor.core.time import DAY_MS
 from processor.language.problems import instead, listed, quoted
 from processor.language.records import Form
 from processor.language.site import Site
+from processor.language.step_content import build_blocks, build_variants
 
 __all__ = ["build_send", "build_series", "build_webhook"]
 
@@ -41,6 +42,8 @@ def build_send(site: Site) -> Node:
         expires_ms=form.get("expires_after", channel.expires_ms if channel else DAY_MS),
         failed_by=channel.failed_by if channel else "",
         reply_to=_reply_to(site),
+        variants=build_variants(site, channel),
+        blocks=build_blocks(site),
         fallbacks=fallbacks,
         within_ms=within_ms,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from processor.language.content_shapes import BLOCK, VARIANT
 from processor.language.people_shapes import PEOPLE, step_record
 from processor.language.problems import instead, quoted
 from processor.language.records import (
@@ -155,6 +156,13 @@ STEP_RECORDS: Final[dict[str, Record]] = {
                     other=ListOr(items=ListOf(item=_FALLBACK_CHANNEL, least=1), other=_FALLBACK),
                 ),
                 "the channels to try where there is no address or no consent, or the channel fails",
+            ),
+            "variants": Field(
+                ListOf(item=VARIANT, least=1), "templates in place of this one: the first that fits"
+            ),
+            "blocks": Field(
+                MapOf(key=IDENTIFIER, value=OneOrMany(item=BLOCK), least=1, what="blocks"),
+                "parts of the template, and what each shows: the first that fits",
             ),
             **_SENDING,
         },

@@ -33,7 +33,6 @@ from processor.language.step_waits import build_wait, build_wait_for, build_wait
 __all__ = ["BUILDERS", "nested", "parts"]
 
 BRANCHES_MAX: Final = 16  # of a parallel step; a track of the row each
-_LISTS: Final = frozenset({"pieces", "route", "assign"})  # keys whose lists of forms are no steps
 _SHARE_TOLERANCE: Final = 1e-6
 _CATEGORY: Final = {"integer": "number", "zone": "string"}
 
@@ -196,32 +195,25 @@ BUILDERS: Final[dict[str, Builder]] = {
 def parts(form: Form) -> Iterator[Form]:
     """Yield the step's own forms (itself, its maps, its branches), without the steps nested in it."""
     yield form
-    for key, value in form.values.items():
+    for value in form.values.values():
         if isinstance(value, Form):
             yield from parts(value)
-        elif _branches(value):
-            for branch in value:
-                yield from parts(branch)
-        elif isinstance(value, list) and key in _LISTS:
-            for piece in value:
-                if isinstance(piece, Form):
-                    yield from parts(piece)
+        elif isinstance(value, list) and not _are_steps(value):
+            for one in value:
+                if isinstance(one, Form):
+                    yield from parts(one)
 
 
 def nested(form: Form) -> Iterator[list[Form]]:
     """Yield the step lists inside a step, in the order of the file, whatever its kind."""
     for part in parts(form):
-        for key, value in part.values.items():
-            forms = isinstance(value, list) and bool(value) and isinstance(value[0], Form)
-            if forms and key not in _LISTS and not _branches(value):
+        for value in part.values.values():
+            if _are_steps(value):
                 yield value
 
 
-def _branches(value: Any) -> bool:
-    """Return whether a value is the list of branches of a decide step."""
+def _are_steps(value: Any) -> bool:
+    """Whether a value is a list of steps, and not of branches, pieces, territories or what else has forms."""
     return (
-        isinstance(value, list)
-        and bool(value)
-        and isinstance(value[0], Form)
-        and value[0].kind in ("if", "else")
+        isinstance(value, list) and bool(value) and isinstance(value[0], Form) and value[0].kind in BUILDERS
     )

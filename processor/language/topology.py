@@ -17,6 +17,7 @@ from processor.core.model import (
     Topics,
 )
 from processor.core.schema import BUILT_IN_EVENTS, DERIVED_EVENTS
+from processor.core.test_list import TestList
 from processor.core.time import DAY_MS, format_duration, local_span, zone
 from processor.core.topics import (
     CHANGELOG,
@@ -40,11 +41,13 @@ __all__ = [
     "profile_schema",
     "purposes",
     "teams",
+    "test_list",
     "topics",
     "weekdays",
 ]
 
 CONFIRM_MS: Final = 7 * DAY_MS  # in which a consent can be confirmed where the purpose does not say
+TEST_WAIT_MS: Final = 60_000  # of contacts on the test list where the topology does not say
 EXPIRES_MS: Final = DAY_MS  # how long a command is good where the channel does not say
 
 
@@ -154,6 +157,14 @@ def teams(form: Form) -> dict[str, Team]:
         for name, team in given.items()
         if not team.broken
     }
+
+
+def test_list(form: Form) -> TestList | None:
+    """Return the test list, where there is one."""
+    given = form.get("test_list")
+    if isinstance(given, Form):
+        return None if given.broken else TestList(given["list"], given.get("wait_at_most", TEST_WAIT_MS))
+    return None if given is None else TestList(given, TEST_WAIT_MS)
 
 
 def members_of(team: Form) -> tuple[str, ...]:

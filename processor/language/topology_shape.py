@@ -118,6 +118,14 @@ _MEMBER: Final = Record(
         "link": Field(Text(examples=("https://shop.example/meet/ana",)), "a page, to book a meeting say"),
     },
 )
+_TEST_LIST: Final = Record(
+    name="test_list",
+    title="the test list",
+    fields={
+        "list": Field(Ref(kind="list", examples=("staff",)), "the list", required=True),
+        "wait_at_most": Field(Duration(examples=("1m",)), "how long every wait lasts; default 1m"),
+    },
+)
 _TEAM: Final = Record(
     name="team",
     title="a team",
@@ -289,6 +297,10 @@ TOPOLOGY: Final = Record(
         ),
         "channels": Field(MapOf(key=WORD_NAME, value=_CHANNEL, what="channels"), "what carries out commands"),
         "teams": Field(MapOf(key=WORD_NAME, value=_TEAM, what="teams"), "people that contacts are routed to"),
+        "test_list": Field(
+            Either(text=Ref(kind="list", examples=("staff",)), other=_TEST_LIST),
+            "contacts who walk programs in minutes, and count nowhere",
+        ),
         "lists": Field(ListOf(item=WORD_NAME), "lists that contacts join and leave"),
         "relations": Field(
             MapOf(key=IDENTIFIER, value=_RELATION, what="relations"),

@@ -109,6 +109,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "runaway": "it ran too many steps without a wait",
     },
     "waiting": {
+        "test_list": "cut short, as the contact is on the test list",
         "best_hour": "the hour at which the contact is there most often",
         "default_hour": "too little is known of the contact's hours",
     },

@@ -54,6 +54,13 @@ def _leaf() -> st.SearchStrategy[dict[str, Any]]:
                 "hold_at_most": st.sampled_from(["1h", "3d"]),
                 "fallback": st.sampled_from(["sms", ["sms"], {"to": "sms", "template": "s", "within": "2h"}]),
                 "purpose": st.sampled_from(["receipts", "service", "marketing", "news"]),
+                "variants": st.just(
+                    [
+                        {"if": "score.fit > 5", "template": "v1"},
+                        {"season": {"from": "03-22", "to": "03-24"}, "template": "v2"},
+                    ]
+                ),
+                "blocks": st.just({"top": [{"if": 'in_list("vip")', "show": "gold"}, "plain"]}),
                 "values": st.just(
                     {"n": "score.engagement", "t": "seen {profile.visits}", "v": "views.rows(at_most=2)"}
                 ),
@@ -199,15 +206,18 @@ programs = st.fixed_dictionaries(
 
 
 @given(
-    program=programs, log=logs(max_size=25, braked=("p",)), best_by=st.sampled_from([None, "goal", _BEST_BY])
+    program=programs,
+    log=logs(max_size=25, braked=("p",)),
+    best_by=st.sampled_from([None, "goal", _BEST_BY]),
+    tests=st.booleans(),
 )
-def test_random_programs_over_random_logs_never_raise(program, log, best_by):
+def test_random_programs_over_random_logs_never_raise(program, log, best_by, tests):
     if best_by and ("goal" in program or best_by != "goal"):
         program = _by_best(program, best_by)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "programs").mkdir()
-        (root / "topology.yaml").write_text(BASE.read_text())
+        (root / "topology.yaml").write_text(BASE.read_text() + ("test_list: vip\n" if tests else ""))
         (root / "programs" / "q.yaml").write_text(RIVAL)
         (root / "programs" / "p.yaml").write_text(json.dumps(program))  # JSON is YAML
         topology = load_topology(root).topology

@@ -38,11 +38,12 @@ def give_command(  # noqa: PLR0913 - a command is made of that many things, all 
     values: dict[str, Any],
     expires_ms: int,
     way: str = "",
+    variant: str = "",
 ) -> None:
     """Put a command on its channel, and its decision on the record.
 
     ``way`` tells a step's further commands from its first: the channel that a send fell back on, or the piece
-    of a series. A piece is sent as any message is.
+    of a series. A piece is sent as any message is. ``variant`` is the send's own, by locale say.
     """
     identity = identity_of(enrollment, node, way)
     variants = enrollment.variants
@@ -56,7 +57,7 @@ def give_command(  # noqa: PLR0913 - a command is made of that many things, all 
             enrollment.version,
             enrollment.id,
             node.id,
-            ",".join(f"{split}={chosen}" for split, chosen in variants.items()) if variants else "",
+            _variant(node, variants, variant) if variants or variant else "",
             template,
             values,
             purpose.name,
@@ -79,6 +80,14 @@ def give_command(  # noqa: PLR0913 - a command is made of that many things, all 
         "confirmation" if asks else "",
         {"command": identity, "channel": channel.name, "template": template},
     )
+
+
+def _variant(node: Node, variants: dict[str, str] | None, own: str) -> str:
+    """The ways taken at splits, and the variant of the step itself."""
+    taken = [f"{split}={chosen}" for split, chosen in variants.items()] if variants else []
+    if own:
+        taken.append(f"{node.id}={own}")
+    return ",".join(taken)
 
 
 def values_of(turn: Turn, values: tuple[tuple[str, Fn], ...], *, replies: bool) -> dict[str, Any]:

@@ -99,8 +99,8 @@ class Route(Node):
         )
 
     def gives(self, track: Track, *, due: bool) -> bool:
-        """Always."""
-        return True
+        """Always, where it tells anybody."""
+        return self.tells
 
     def title(self) -> str:
         """What a drawing writes in the box."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from processor.core.content import Pick, pick
 from processor.core.enrollments import record
 from processor.core.lifecycle import move_track
 from processor.core.model import Fn, Node
@@ -38,8 +39,9 @@ class Send(Node):
     ``when_capped`` and ``when_quiet`` say whether a send held back by a policy waits or is skipped;
     it waits at the longest ``hold_ms``, then it is skipped ("held_too_long"). ``fallbacks`` are tried in turn
     where a channel has no address or no consent, or reports a failure within ``within_ms`` (0: nobody waits
-    for that). With ``reply_to`` the values say who the contact's owner is. The track's note is the channel it
-    listens to, with a mark before it when that has failed.
+    for that). The first of ``variants`` that fits has its template in place of the step's; of each of
+    ``blocks`` the first that fits is named in the values. With ``reply_to`` the values say who the contact's
+    owner is. The track's note is the channel it listens to, with a mark before it when that has failed.
     """
 
     channel: str
@@ -54,6 +56,8 @@ class Send(Node):
     fallbacks: tuple[Way, ...] = ()
     within_ms: int = 0
     reply_to: bool = False
+    variants: tuple[Pick, ...] = ()
+    blocks: tuple[tuple[str, tuple[Pick, ...]], ...] = ()
 
     @property
     def kind(self) -> str:
@@ -146,18 +150,25 @@ class Send(Node):
     def _command(self, turn: Turn, enrollment: Enrollment, track: Track, way: Way) -> str | None:
         purpose = turn.topology.purposes[self.purpose]
         channel = turn.topology.channels[way.channel]
+        values = values_of(turn, self.values, replies=self.reply_to)
+        if self.blocks:
+            values["blocks"] = _shown(turn, self.blocks)
+        # A channel whose template is one of its own has no variants of it.
+        chosen = pick(turn, self.variants) if self.variants and way.template == self.template else None
+        template = way.template if chosen is None else chosen.template
         give_command(
             turn,
             enrollment,
             self,
             channel=channel,
             purpose=purpose,
-            template=way.template,
-            values=values_of(turn, self.values, replies=self.reply_to),
+            template=template,
+            values=values,
             expires_ms=way.expires_ms,
             way=self._mark(way.channel),
+            variant="" if chosen is None else chosen.name,
         )
-        remember_send(turn, purpose, channel, way.template)
+        remember_send(turn, purpose, channel, template)
         if not (self.within_ms and way.failed_by) or way.channel == self.fallbacks[-1].channel:
             return self.next
         track.note = way.channel
@@ -189,3 +200,12 @@ class Send(Node):
     def title(self) -> str:
         """What a drawing writes in the box."""
         return f"{self.channel}: {self.template}"
+
+
+def _shown(turn: Turn, blocks: tuple[tuple[str, tuple[Pick, ...]], ...]) -> dict[str, str | None]:
+    """Which of its contents each block shows; None for one that shows nothing."""
+    shown: dict[str, str | None] = {}
+    for name, picks in blocks:
+        found = pick(turn, picks)
+        shown[name] = None if found is None else found.name
+    return shown

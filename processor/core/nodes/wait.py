@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from processor.core.enrollments import end, record
 from processor.core.lifecycle import move_track
 from processor.core.model import Fn, Node
+from processor.core.test_list import shortened
 from processor.core.time import DAY_MS, clock, date_at, date_text, format_duration, local_date, next_clock
 from processor.core.turn import zone_of
 
@@ -23,6 +24,10 @@ def wait_until(
     turn: Turn, enrollment: Enrollment, track: Track, step: str, due_ms: int, reason: str = ""
 ) -> None:
     """Let the track stand at the step until an instant."""
+    if turn.topology.test_list is not None:
+        soon_ms = turn.now_ms + shortened(turn, due_ms - turn.now_ms)
+        reason = "test_list" if soon_ms < due_ms else reason
+        due_ms = soon_ms
     track.due_ms = due_ms
     turn.retimed = True
     move_track(track, "wait")

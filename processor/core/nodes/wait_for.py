@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from processor.core.enrollments import record
 from processor.core.lifecycle import LISTENING, move_track
 from processor.core.model import Expression, Fn, Node
+from processor.core.test_list import shortened
 from processor.core.time import format_duration
 from processor.core.turn import NEVER_MS
 
@@ -47,7 +48,8 @@ class WaitFor(Node):
                 return self.then
         self._set_timer(turn, track)
         move_track(track, "listen")
-        detail = {"until": track.since_ms + self.timeout_ms} if self.timeout_ms else None
+        until_ms = track.since_ms + shortened(turn, self.timeout_ms)
+        detail = {"until": until_ms} if self.timeout_ms else None
         record(turn, "waiting", enrollment, self.id, "", detail)
         return None
 
@@ -79,7 +81,7 @@ class WaitFor(Node):
     def _set_timer(self, turn: Turn, track: Track) -> None:
         if track.due_ms < 0:
             return  # in quarantine: an operator releases it
-        due = track.since_ms + self.timeout_ms if self.timeout_ms else NEVER_MS
+        due = track.since_ms + shortened(turn, self.timeout_ms) if self.timeout_ms else NEVER_MS
         if self.condition is not None:
             due = min(due, turn.until_ms)
         due = 0 if due >= NEVER_MS else max(due, turn.now_ms)

@@ -151,6 +151,7 @@ class Accumulator:
         self._contacts: dict[str, int] = {}
         self._grade_of = array("I")
         self._enrollments: dict[str, int] = {}
+        self._tests: set[str] = set()  # enrollments of contacts on the test list
         self._masks: dict[int, int] = {}
         self._takes: Mapping[str, Callable[[Decision, int, int], None]] = {
             "entered": self._entered,
@@ -203,6 +204,10 @@ class Accumulator:
             return
         take = self._takes.get(decision.kind)
         if take is None or not decision.enrollment:
+            return
+        if decision.detail and decision.detail.get("test") is True and decision.kind == "entered":
+            self._tests.add(decision.enrollment)
+        if decision.enrollment in self._tests:
             return
         place = self._enrollments.get(decision.enrollment)
         if place is None:
