@@ -21,6 +21,7 @@ from processor.core.limits import CONSENTS_MAX, WORDING_CHARS_MAX
 from processor.core.named import GRANTED, PENDING, WITHDRAWN
 from processor.core.outputs import Command, Decision
 from processor.core.profile import join_list, leave_list, set_attribute
+from processor.core.profiling import delete_scores
 from processor.core.sections import Timer
 
 if TYPE_CHECKING:
@@ -275,6 +276,7 @@ def _record(turn: Turn, reason: str, keys: list[str], props: dict[str, Any]) -> 
     if turn.event_id:
         detail["event"] = turn.event_id
     turn.out.append(Decision("consented", turn.contact_id, turn.now_ms, "", 0, "", "", reason, detail))
+    delete_scores(turn)
 
 
 def _full(turn: Turn, key: str) -> None:

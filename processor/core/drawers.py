@@ -43,6 +43,7 @@ class Drawer:
         self.end: i64 = end
         self.read: list[Item] = []
         self.changed: list[Item] = []
+        self.emptied = False  # something was removed: what was stored is not passed on
 
     def load(self, at: Reader) -> Item:
         """Read an item's own fields."""
@@ -86,6 +87,23 @@ class Drawer:
         item.text = text
         self.read.append(item)
         self.change(item)
+
+    def remove(self, text: str) -> None:
+        """Let an item go. All others are read for it, so this is for what is rare."""
+        kept: list[Item] = []
+        for name in self.names():
+            item = self.item(name)
+            assert item is not None, "a drawer has what it names"
+            if name != text:
+                kept.append(item)
+        for item in kept:
+            item.at = -1
+            item.changed = True
+        self.data = b""
+        self.begin = self.end = 0
+        self.read = kept
+        self.changed = list(kept)
+        self.emptied = True
 
     def names(self) -> list[str]:
         """The names of all items: the stored ones in their order, then the new ones in theirs."""

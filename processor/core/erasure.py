@@ -49,10 +49,12 @@ def admit(turn: Turn, event: Event, occurred_ms: int) -> bool:
 def refuse_message(turn: Turn, message: Message) -> None:
     """A message to a contact that was erased: it changes nothing, and is recorded."""
     row = turn.row
+    row.gone = True
+    if message.kind == "shorten":  # where an alias led that is gone
+        return
     at_ms = max(message.at_ms, row.erased_ms)
     detail = {"message": message.kind}
     turn.out.append(Decision("refused", turn.contact_id, at_ms, "", 0, "", "", "erased", detail))
-    row.gone = True
     if message.kind == "arrive":  # a contact that became this one has left an alias behind
         turn.out.append(Message("erase", message.body["from"], at_ms, {"from": turn.contact_id, "event": ""}))
 

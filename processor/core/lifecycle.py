@@ -151,6 +151,8 @@ DECISIONS: Final[dict[str, str]] = {
     "let_go": "what was held goes on, and is decided anew: an operator's command",
     "released": "an operator let a timer go that was stopped; it is due now",
     "consented": "an answer about consent was taken down; the reason says which, the detail for what",
+    "unscored": "a score was deleted: consent to what it needs is not there any more",
+    "not_scored": "a step's points were not given: there is no consent to what the score needs",
     "cancelled": "a channel was told to drop what it has not carried out of a purpose",
     "erased": "everything that was held of the contact was erased, and its channels were told",
     "refused": "an event or message of an erased contact was not taken",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from processor.core.arrivals import clamped, is_duplicate, note_late, passed_on
 from processor.core.brakes import let_go, sweeps_brake
 from processor.core.built_in import BUILT_IN
 from processor.core.consenting import lapse
@@ -18,10 +19,8 @@ from processor.core.erasure import admit, erase, erase_by_message, refuse_messag
 from processor.core.events import Due, Event, Message
 from processor.core.handover import note_event, note_points
 from processor.core.history import record as record_history
-from processor.core.identity import IDENTIFYING, ask_to_depart, event_of, forward, point_here, travel
-from processor.core.ids import FINGERPRINT_BYTES, seen
+from processor.core.identity import IDENTIFYING, ask_to_depart, event_of, point_here, travel
 from processor.core.lifecycle import ACTIVE, ENDED
-from processor.core.limits import RECENT_MAX
 from processor.core.outputs import Decision
 from processor.core.relations import keep
 from processor.core.schema import OPERATORS_EVENTS
@@ -40,10 +39,8 @@ if TYPE_CHECKING:
     from processor.core.sections import Enrollment, Timer
     from processor.core.shared import Shared
 
-__all__ = ["AHEAD_MS_MAX", "LATE_MS", "advance"]
+__all__ = ["advance"]
 
-AHEAD_MS_MAX: Final = 5 * 60_000  # an event further ahead of its log's append time is set back to it
-LATE_MS: Final = 5 * 60_000  # an event older than the contact's clock by more is recorded as late
 DERIVED_MAX: Final = 256  # events following from one input; beyond it they are dropped, recorded
 LOOKS_MAX: Final = 16  # rounds of looking at conditions in one turn
 _NOTHING: Final[dict[str, Any]] = {}  # never written to
@@ -102,25 +99,16 @@ def _tidy(turn: Turn) -> None:
 
 def _event(turn: Turn, event: Event, watermark_ms: int, body: dict[str, Any]) -> None:
     row = turn.row
-    occurred_ms = _clamped(turn, event)
+    occurred_ms = clamped(turn, event)
     if (row.erased_ms or turn.topology.policies.erased_anew) and not admit(turn, event, occurred_ms):
         return
-    if row.alias and _passed_on(turn, event, occurred_ms, body):
+    if row.alias and passed_on(turn, event, occurred_ms, body):
         return
     until_ms = min(occurred_ms, watermark_ms)
     if 0 < row.due_ms <= until_ms or row.swept < turn.shared.sweep_number:
         _catch_up(turn, until_ms)
-    recent = row.recent
-    fingerprint = event.fingerprint
-    if turn.topology.dedupe:
-        if seen(recent, fingerprint):
-            turn.out.append(
-                Decision("duplicate", turn.contact_id, row.clock_ms, detail={"event": event.event_id})
-            )
-            return
-        if len(recent) >= RECENT_MAX * FINGERPRINT_BYTES:
-            recent = recent[FINGERPRINT_BYTES:]
-        row.recent = recent + fingerprint
+    if turn.topology.dedupe and is_duplicate(turn, event):
+        return
     clock_ms = row.clock_ms
     if not clock_ms:
         turn.stale.extend(turn.topology.segments)  # some hold for a contact of whom nothing is known
@@ -128,15 +116,7 @@ def _event(turn: Turn, event: Event, watermark_ms: int, body: dict[str, Any]) ->
         row.clock_ms = now_ms = occurred_ms
     else:
         now_ms = clock_ms
-        if clock_ms - occurred_ms > LATE_MS:
-            turn.out.append(
-                Decision(
-                    "late",
-                    turn.contact_id,
-                    now_ms,
-                    detail={"event": event.event_id, "by_ms": clock_ms - occurred_ms},
-                )
-            )
+        note_late(turn, event, clock_ms - occurred_ms)
     if event.type == "contact_erased":
         erase(turn, event.event_id, now_ms)
         return
@@ -146,24 +126,6 @@ def _event(turn: Turn, event: Event, watermark_ms: int, body: dict[str, Any]) ->
     turn.occurred_ms = occurred_ms
     turn.event_id = event.event_id
     _take(turn, event)
-
-
-def _clamped(turn: Turn, event: Event) -> int:
-    """When the event occurred, as far as its log can believe it."""
-    append_ms = event.append_ms
-    if not append_ms or event.occurred_ms <= append_ms + AHEAD_MS_MAX:
-        return event.occurred_ms
-    detail = {"event": event.event_id, "ms": event.occurred_ms}
-    turn.out.append(Decision("clamped", turn.contact_id, append_ms, detail=detail))
-    return append_ms
-
-
-def _passed_on(turn: Turn, event: Event, occurred_ms: int, body: dict[str, Any]) -> bool:
-    """An event of a contact that has become another; False where it turns out to be this one that stays."""
-    if event.type == "contact_erased":
-        erase(turn, event.event_id, max(turn.row.clock_ms, occurred_ms))
-        return True
-    return forward(turn, event, body)
 
 
 def _take(turn: Turn, event: Event) -> None:

@@ -37,6 +37,7 @@ from processor.core.limits import (
 )
 from processor.core.named import GRANTED, WITHDRAWN, Past
 from processor.core.outputs import Decision
+from processor.core.profiling import delete_scores
 from processor.core.score_merge import merge_scores, predict_anew
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def take_in(turn: Turn, other: Row, was: str) -> None:
     _merge_consents(turn, other)
     merge(row.history, other.history)
     merge_scores(turn, other)
+    delete_scores(turn)
     segments = row.change_segments()
     for name, since_ms in other.segments.items():
         segments[name] = min(since_ms, segments.get(name, since_ms))

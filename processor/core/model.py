@@ -20,12 +20,14 @@ from processor.core.sending import (
     Cap,
     Channel,
     Dormant,
+    Personalising,
     Policies,
     Purpose,
     QuietHours,
     Team,
-)
+)  # fmt: skip
 from processor.core.time import Cron
+from processor.core.topics import Topics
 
 if TYPE_CHECKING:
     from processor.core.best import Best
@@ -34,8 +36,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Audience", "Blackout", "Breaker", "Cap", "Channel", "Dormant", "Entry", "Exit", "Expression", "Fn",
-    "Goal", "Grade", "Node", "Policies", "Program", "Purpose", "QuietHours", "Reaction", "RelationSpec",
-    "ScoreModel", "ScoreRule", "Segment", "SeriesSpec", "Team", "Topics", "Topology", "Uses",
+    "Goal", "Grade", "Node", "Personalising", "Policies", "Program", "Purpose", "QuietHours", "Reaction",
+    "RelationSpec", "ScoreModel", "ScoreRule", "Segment", "SeriesSpec", "Team", "Topics", "Topology",
+    "Uses",
 ]  # fmt: skip
 
 Fn = Callable[["Turn"], Any]
@@ -150,6 +153,7 @@ class ScoreModel:
     compared_freely: bool = False
     inactive: Inactivity | None = None
     predictor: Predictor | None = None  # of a score that a model gives in place of rules
+    needs: str = ""  # the purpose without consent to which no score is kept
 
 
 @dataclass(frozen=True)
@@ -158,6 +162,7 @@ class Segment:
 
     name: str
     when: Expression
+    needs: str = ""  # the purpose without consent to which nobody is in it
 
 
 @dataclass(frozen=True)
@@ -229,6 +234,7 @@ class Node:
     looped: bool = False
     line: int = 0
     expressions: tuple[Expression, ...] = ()
+    personal: frozenset[str] = frozenset()  # names of a command's values that say something of the contact
 
     @property
     def kind(self) -> str:
@@ -306,16 +312,6 @@ class Program:
 
 
 @dataclass(frozen=True)
-class Topics:
-    """The topics on Kafka: ``prefix`` stands before every name, ``retention_ms`` is by what a topic holds."""
-
-    events: tuple[str, ...]
-    prefix: str
-    partitions: int
-    retention_ms: Mapping[str, int]  # events, commands, decisions, dead_letters
-
-
-@dataclass(frozen=True)
 class Reaction:
     """Everything that can react to one event type.
 
@@ -372,6 +368,7 @@ class Topology:
     test_list: TestList | None = None
     context: bool = False  # a step tells a person the contact's latest events and points
     currency: str = ""  # of costs and of the values of goals; nothing is converted
+    needs_consent: bool = False  # some score or segment needs a purpose
     checks: dict[str, Callable[[Mapping[str, Any]], str | None]] = field(
         default_factory=dict
     )  # of published events, by type

@@ -344,7 +344,7 @@ class Row:
             history.write(to)
             close_section(to, begin)
         scores = self._scores
-        if scores is not None and scores.changed:
+        if scores is not None and (scores.changed or scores.emptied):
             since = _pass_on(to, data, since, self._scores_at, self._segments_at)
             begin = begin_section(to)
             scores.write(to)

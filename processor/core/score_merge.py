@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from processor.core.decay import active_since, decayed, rounded
 from processor.core.named import CapUse, Score
 from processor.core.outputs import Decision
+from processor.core.profiling import scores_for
 from processor.core.scoring import evaluate, lose, regrade
 
 if TYPE_CHECKING:
@@ -21,14 +22,15 @@ def merge_scores(turn: Turn, other: Row) -> None:
     """Add the scores that rules give. Only a threshold or a grade that neither had reached is an event."""
     for name, score in other.scores.all().items():
         model = turn.topology.scores.get(name)
-        if model is not None and model.predictor is None:
+        if model is not None and model.predictor is None and scores_for(turn, model, "", "merge"):
             _merge(turn, model, score)
 
 
 def predict_anew(turn: Turn, other: Row) -> None:
     """The models that either was evaluated by are asked anew: the history is another now."""
     for name, model in turn.topology.scores.items():
-        if model.predictor is not None and (name in turn.row.scores or name in other.scores):
+        known = name in turn.row.scores or name in other.scores
+        if model.predictor is not None and known and scores_for(turn, model, "", "merge"):
             evaluate(turn, model)
 
 

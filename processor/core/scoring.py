@@ -14,6 +14,7 @@ from processor.core.decay import active_since, aged, decayed, decays, falls_belo
 from processor.core.named import CapUse, Score
 from processor.core.outputs import Decision
 from processor.core.predicting import ask
+from processor.core.profiling import allows, scores_for
 from processor.core.sections import Timer
 from processor.core.time import DAY_MS
 from processor.core.turn import NEVER_MS
@@ -47,7 +48,7 @@ def score_now(turn: Turn, name: str) -> float:
     """
     model = turn.topology.scores[name]
     score = turn.row.scores.get(name)
-    if model.predictor is not None:
+    if model.predictor is not None and allows(turn, model.needs):
         score = _fresh(turn, model, score)
     if score is None:
         return model.minimum if model.minimum > 0 else 0.0
@@ -105,6 +106,8 @@ def apply_rules(turn: Turn, rules: tuple[ScoreRule, ...], age_ms: int) -> None:
         if not points:
             continue
         model = turn.topology.scores[rule.model]
+        if model.needs and not allows(turn, model.needs):
+            continue
         score = turn.row.scores.get(rule.model)
         if score is None:
             score = _new_score(turn, model)
@@ -165,7 +168,7 @@ def predict(turn: Turn, triggers: tuple[Trigger, ...]) -> None:
         score = turn.row.scores.get(model.name)
         if score is not None and turn.now_ms - score.at_ms < model.predictor.rest_ms:
             continue
-        if trigger.when is None or trigger.when(turn):
+        if allows(turn, model.needs) and (trigger.when is None or trigger.when(turn)):
             evaluate(turn, model)
 
 
@@ -204,6 +207,8 @@ def evaluate(turn: Turn, model: ScoreModel) -> Score:
 def add_points(turn: Turn, name: str, points: float, program: str, step: str) -> None:
     """Points given by a step of a program."""
     model = turn.topology.scores[name]
+    if not scores_for(turn, model, program, step):
+        return
     score = turn.row.scores.get(name)
     if score is None:
         score = _new_score(turn, model)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from processor.core.outputs import Decision
+from processor.core.profiling import allows
 from processor.core.timers import look_again
 from processor.core.turn import NEVER_MS
 
@@ -31,7 +32,7 @@ def refresh_segments(turn: Turn) -> None:
 def _refresh(turn: Turn, name: str) -> None:
     segment = turn.topology.segments[name]
     turn.until_ms = NEVER_MS
-    inside = bool(segment.when.fn(turn))
+    inside = allows(turn, segment.needs) and bool(segment.when.fn(turn))
     if segment.when.uses.by_time:
         look_again(turn, "segment", name, turn.until_ms)
     memberships = turn.row.segments

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-__all__ = ["Blackout", "Breaker", "Cap", "Channel", "Dormant", "Policies", "Purpose", "QuietHours", "Team"]
+__all__ = [
+    "Blackout", "Breaker", "Cap", "Channel", "Dormant", "Personalising", "Policies", "Purpose",
+    "QuietHours", "Team",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,14 @@ class Breaker:
 
 
 @dataclass(frozen=True)
+class Personalising:
+    """Profile values leave in commands only with consent to the purpose ``needs``."""
+
+    needs: str
+    channels: frozenset[str]  # empty: all
+
+
+@dataclass(frozen=True)
 class Policies:
     """The rules every send has to pass."""
 
@@ -114,6 +125,7 @@ class Policies:
     salt: str  # keys the hash behind holdouts and splits
     blackouts: tuple[Blackout, ...] = ()
     dormant: tuple[Dormant, ...] = ()
+    personalising: Personalising | None = None
     erased_anew: bool = False  # an erased id that comes again begins anew; else what it does is refused
 
 

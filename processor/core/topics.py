@@ -15,6 +15,7 @@ Two deployments on one cluster differ in their prefix.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -30,6 +31,7 @@ __all__ = [
     "PARTITIONS_MAX",
     "RETENTION_MS",
     "TopicNames",
+    "Topics",
     "collides",
     "own_names",
     "topic_names",
@@ -51,6 +53,16 @@ RETENTION_MS: Final[Mapping[str, int]] = {
 """How long records are kept where the topology does not say; the clock and messages as long as events."""
 
 _SINGLE: Final = ("decisions", "clock", "dead-letters", "internal", "control")
+
+
+@dataclass(frozen=True)
+class Topics:
+    """The topics on Kafka: ``prefix`` stands before every name, ``retention_ms`` is by what a topic holds."""
+
+    events: tuple[str, ...]
+    prefix: str
+    partitions: int
+    retention_ms: Mapping[str, int]  # events, commands, decisions, dead_letters
 
 
 class TopicNames(msgspec.Struct, frozen=True):

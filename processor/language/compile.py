@@ -19,8 +19,10 @@ from processor.language.index import (
     Parts,
     always,
     by_attribute,
+    by_consent,
     by_segment,
     by_series,
+    dates_by_attribute,
     reactions,
     segments_by,
     with_limits,
@@ -34,7 +36,7 @@ from processor.language.relations import relations
 from processor.language.scores import Scoring, scores, segments
 from processor.language.shapes import BAD, Reader
 from processor.language.source import BYTES_MAX, Mapping, Node, parse
-from processor.language.topology import channels, know, policies, purposes, teams, test_list, topics
+from processor.language.topology import channels, know, needed_purposes, policies, teams, test_list, topics
 from processor.language.topology_shape import TOPOLOGY
 
 __all__ = ["Loaded", "load_topology", "read_documents"]
@@ -249,16 +251,14 @@ def _compile(
         event_schemas=known.events,
         profile_schema=known.profile,
         programs=programs,
-        purposes=purposes(form, compiler.problems),
+        purposes=needed_purposes(form, compiler.problems),
         channels=made_channels,
         scores=with_limits(scoring.models, programs.values(), parts.expressions),
         segments=ordered,
         policies=rules_of_sending,
         teams=teams(form),
         test_list=test_list(form),
-        context=any(
-            getattr(node, "context", False) for one in programs.values() for node in one.nodes.values()
-        ),
+        context=any(getattr(n, "context", False) for one in programs.values() for n in one.nodes.values()),
         topics=topics(form, made_channels, compiler.problems),
         reactions=reactions(parts),
         always=always(programs.values()),
@@ -268,17 +268,15 @@ def _compile(
         segments_by_relation=segments_by(ordered, "relations"),
         segments_by_list=_union(segments_by(ordered, "lists")),
         segments_by_program=_union(segments_by(ordered, "programs")),
-        segments_by_consent=_union(segments_by(ordered, "consents")),
+        segments_by_consent=by_consent(ordered),
         segments_by_segment=by_segment(ordered),
         segment_order={name: number for number, name in enumerate(ordered)},
         dates=dates,
-        dates_by_attribute={
-            name: tuple(entry for entry in dates if entry.attribute == name)
-            for name in dict.fromkeys(entry.attribute for entry in dates)
-        },
+        dates_by_attribute=dates_by_attribute(dates),
         idle=tuple(entry for entry in entries if entry.kind == "inactive"),
         breakers={name: one.breaker for name, one in programs.items() if one.breaker is not None},
         currency=form.get("currency", ""),
+        needs_consent=any(model.needs for model in scoring.models.values()),
         schedules=tuple(entry for entry in entries if entry.kind == "schedule"),
         checks={} if compiler.problems.errors else _checks(known),
     )

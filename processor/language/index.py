@@ -23,7 +23,8 @@ from processor.core.model import (
 from processor.language.scores import Scoring
 
 __all__ = [
-    "Parts", "always", "by_attribute", "by_segment", "by_series", "reactions", "segments_by", "with_limits",
+    "Parts", "always", "by_attribute", "by_consent", "by_segment", "by_series", "dates_by_attribute",
+    "reactions", "segments_by", "with_limits",
 ]  # fmt: skip
 
 
@@ -87,12 +88,26 @@ def segments_by(segments: Mapping[str, Segment], field: str) -> dict[str, tuple[
     }
 
 
+def by_consent(segments: Mapping[str, Segment]) -> tuple[str, ...]:
+    """Return the segments that an answer about consent can change."""
+    found = [name for names in segments_by(segments, "consents").values() for name in names]
+    return tuple(dict.fromkeys([*found, *(name for name, segment in segments.items() if segment.needs)]))
+
+
 def by_segment(segments: Mapping[str, Segment]) -> dict[str, tuple[str, ...]]:
     """Return, for each segment, those that read it directly."""
     return {
         name: readers
         for name in segments
         if (readers := tuple(key for key, other in segments.items() if name in other.when.uses.segments))
+    }
+
+
+def dates_by_attribute(dates: tuple[Entry, ...]) -> dict[str, tuple[Entry, ...]]:
+    """Return, for each attribute, the date entries that look at it."""
+    return {
+        name: tuple(entry for entry in dates if entry.attribute == name)
+        for name in dict.fromkeys(entry.attribute for entry in dates)
     }
 
 

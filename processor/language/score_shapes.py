@@ -108,6 +108,7 @@ SCORE: Final = Record(
         "half_life": Field(Duration(examples=("14d",)), "the score halves in this time without new points"),
         "min": Field(Number(), "the least it can be; default 0"),
         "max": Field(Number(), "the most it can be"),
+        "needs": Field(Ref(kind="purpose"), "it is kept only with consent to this purpose"),
         "grades": Field(
             MapOf(key=WORD_NAME, value=Either(text=Number(), other=_GRADE), least=1, what="grades"),
             "names for ranges, from the lowest up",

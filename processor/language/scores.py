@@ -68,7 +68,8 @@ def segments(form: Form, compiler: Compiler) -> dict[str, Segment]:
     for name, condition in given.values.items():
         scalar = condition.get("if") if isinstance(condition, Form) else condition
         if scalar is not None:
-            made[name] = Segment(name, compiler.expression(scalar, names, "boolean"))
+            needs = condition.get("needs", "") if isinstance(condition, Form) else ""
+            made[name] = Segment(name, compiler.expression(scalar, names, "boolean"), needs)
     ordered: dict[str, Segment] = {}
     waiting = dict(made)
     while waiting:
@@ -115,6 +116,7 @@ def _score(
         grades=_grades(form.get("grades", Form(form.mark)), compiler.problems),
         thresholds=(),
         rules=tuple(made.values()),
+        needs=form.get("needs", ""),
         inactive=_inactivity(form),
         predictor=None if predicted is None else predicted.predictor,
     )

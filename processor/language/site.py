@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -16,6 +16,10 @@ from processor.language.scores import points
 __all__ = ["Builder", "Placer", "Site"]
 
 
+# What an expression reads of the contact itself, rather than of the event at hand.
+_PERSONAL: Final = ("attributes", "scores", "segments", "lists", "events", "series", "relations")
+
+
 class Placer(Protocol):
     """Places a list of steps: returns the id of its first, or ``join`` for an empty list."""
 
@@ -25,7 +29,10 @@ class Placer(Protocol):
 
 
 class Site(msgspec.Struct):
-    """Where a step is built. ``next`` is the id of the step after it, None for the program's end."""
+    """Where a step is built. ``next`` is the id of the step after it, None for the program's end.
+
+    ``personal`` collects the names of values that are made of what is known of the contact.
+    """
 
     form: Form
     id: str
@@ -37,6 +44,7 @@ class Site(msgspec.Struct):
     entry_types: tuple[str, ...]
     place: Placer
     expressions: list[Expression] = []
+    personal: set[str] = set()
 
     def __getitem__(self, key: str) -> Any:
         return self.form[key]
@@ -59,13 +67,13 @@ class Site(msgspec.Struct):
 
     def text(self, key: str) -> Expression:
         """Return the compiled text template of a key."""
-        return self._keep(self.compiler.template(self.form[key], self.names))
+        return self._named(key, self.compiler.template(self.form[key], self.names))
 
     def values(self, key: str) -> tuple[tuple[str, Expression], ...]:
         """Return the named values of a key: expressions, or texts with braces."""
         given = self.form.get(key, Form(self.form.mark)).values
         return tuple(
-            (name, self._keep(self.compiler.value(text, self.names))) for name, text in given.items()
+            (name, self._named(name, self.compiler.value(text, self.names))) for name, text in given.items()
         )
 
     def points(self, key: str) -> tuple[float, Fn | None]:
@@ -82,6 +90,12 @@ class Site(msgspec.Struct):
     def wrong(self, key: str, rule: str, message: str, fix: str, form: Form | None = None) -> None:
         """Report a problem at the value of ``key``."""
         self.compiler.problems.error((form or self.form).at(key), rule, message, fix)
+
+    def _named(self, name: str, made: Expression) -> Expression:
+        """Keep what goes into a command under this name."""
+        if any(getattr(made.uses, field) for field in _PERSONAL):
+            self.personal.add(name)
+        return self._keep(made)
 
     def _keep(self, made: Expression) -> Expression:
         self.expressions.append(made)

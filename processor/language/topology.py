@@ -10,6 +10,7 @@ from processor.core.model import (
     Cap,
     Channel,
     Dormant,
+    Personalising,
     Policies,
     Purpose,
     QuietHours,
@@ -37,6 +38,7 @@ __all__ = [
     "channels",
     "event_schemas",
     "know",
+    "needed_purposes",
     "policies",
     "profile_schema",
     "purposes",
@@ -221,9 +223,33 @@ def policies(form: Form, problems: Problems) -> Policies:
         holdout_share=float(given.get("holdout", 0)),
         salt=given.get("salt", form.get("topology", "")),
         dormant=tuple(_dormant(item) for item in given.get("dormant", ()) if not item.broken),
+        personalising=_personalising(given),
         erased_anew=given.get("erased", "refuse") == "anew",
         blackouts=tuple(_blackout(item, problems) for item in given.get("blackouts", ()) if not item.broken),
     )
+
+
+def _personalising(given: Form) -> Personalising | None:
+    item = given.get("personalising")
+    if item is None or item.broken:
+        return None
+    return Personalising(item["needs"], frozenset(item.get("channels", ())))
+
+
+def needed_purposes(form: Form, problems: Problems) -> dict[str, Purpose]:
+    """Return the purposes; what needs one to which nobody has to agree is reported."""
+    made = purposes(form, problems)
+    nothing = Form(form.mark)
+    told = [form.get("policies", nothing).get("personalising", nothing)]
+    for section in ("scores", "segments"):
+        told += [one for one in form.get(section, nothing).values.values() if isinstance(one, Form)]
+    for one in told:
+        purpose = made.get(one.get("needs", ""))
+        if purpose is not None and not purpose.consent:
+            message = f"the purpose {quoted(purpose.name)} needs no consent, so that this holds for everybody"
+            fix = "name a purpose with consent: required, or take needs out"
+            problems.error(one.at("needs"), "bad-needs", message, fix)
+    return made
 
 
 def _blackout(item: Form, problems: Problems) -> Blackout:

@@ -183,6 +183,7 @@ _SEGMENT: Final = Record(
     title="a segment",
     fields={
         "if": Field(CONDITION, "who is in it", required=True),
+        "needs": Field(Ref(kind="purpose"), "only with consent to this purpose"),
         "description": Field(Text(), "for readers"),
     },
 )
@@ -223,6 +224,17 @@ _CAP: Final = Record(
         "purposes": Field(ListOf(item=Ref(kind="purpose")), "default all but the transactional"),
     },
 )
+_PERSONALISING: Final = Record(
+    name="personalising",
+    title="personalising",
+    doc="Values of the profile, scores and history leave in commands only with consent.",
+    fields={
+        "needs": Field(
+            Ref(kind="purpose"), "the purpose that the contact must have agreed to", required=True
+        ),
+        "channels": Field(ListOf(item=Ref(kind="channel")), "commands of these channels; default all"),
+    },
+)
 _POLICIES: Final = Record(
     name="policies",
     title="policies",
@@ -233,6 +245,7 @@ _POLICIES: Final = Record(
         "breaker": Field(BREAKER, "of every program that says nothing else"),
         "dormant": Field(OneOrMany(item=DORMANT), "how much is sent at most to who has been silent for long"),
         "holdout": Field(Number(minimum=0, maximum=100), "percent of contacts that no program treats"),
+        "personalising": Field(_PERSONALISING, "the consent without which no profile value leaves"),
         "erased": Field(
             Choice(options=("refuse", "anew")),
             "what becomes of later events of an erased contact: refused, the default, or it begins anew",

@@ -120,7 +120,12 @@ class _Graph(msgspec.Struct):
             self.place,
         )
         node = BUILDERS[form.kind](site)
-        self.nodes[name] = dataclasses.replace(node, line=form.mark.line, expressions=tuple(site.expressions))
+        self.nodes[name] = dataclasses.replace(
+            node,
+            line=form.mark.line,
+            expressions=tuple(site.expressions),
+            personal=frozenset(site.personal),
+        )
         return name
 
 

@@ -14,25 +14,10 @@ import msgspec
 
 from processor.core.outputs import Decision
 from processor.core.time import format_duration, parse_time
+from processor.runtime.moments import Moment
+from processor.runtime.privacy_sentences import PRIVACY, PRIVACY_REASONS
 
 __all__ = ["REASONS", "TONES", "Moment", "moment_of", "of_decision", "sentence"]
-
-
-class Moment(msgspec.Struct, frozen=True):
-    """A decision, as the machine gave it or as a line of ``decisions.jsonl`` says it. ``at_ms``: UTC ms.
-
-    A simulation also has moments of the kind ``event``: ``reason`` is its type, ``detail`` its properties.
-    """
-
-    kind: str
-    contact_id: str
-    at_ms: int
-    program: str = ""
-    version: int = 0
-    enrollment: str = ""
-    step: str = ""
-    reason: str = ""
-    detail: Mapping[str, Any] = {}
 
 
 REASONS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -147,23 +132,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "alias_chain": "too many contacts became one another in a row",
         "derived_events": "too much followed from one event; the rest was dropped",
     },
-    "consented": {
-        "granted": "consent given for {for}",
-        "pending": "consent given for {for}, to be confirmed",
-        "confirmed": "consent confirmed for {for}",
-        "not_pending": "consent confirmed for {for}, but nothing was pending",
-        "lapsed": "consent for {for} was not confirmed in time",
-        "withdrawn": "consent withdrawn for {for}",
-        "outdated": "consent given for {for}, but it had been withdrawn later than that, and stays so",
-        "arrived": "the answers for {for} came with the contact that became this one",
-    },
-    "commanded": {"confirmation": "to confirm a consent"},
-    "erased": {
-        "asked": "everything held of the contact was erased",
-        "other_id": "everything held of the contact was erased, as was asked under another of its ids",
-        "alias": "this id was erased with the contact that it had become",
-    },
-    "refused": {"erased": "the contact was erased"},
+    **PRIVACY_REASONS,
     "goal": {"condition": "its condition holds"},
     "observed_out": {
         "window_closed": "its time was up",
@@ -296,7 +265,9 @@ def _suppressed(moment: Moment, show: Callable[[int], str]) -> str:
 def _commanded(moment: Moment, show: Callable[[int], str]) -> str:
     what = _send(moment)
     why = f" ({_reason(moment)})" if moment.reason else ""
-    return (f"command: {what}" if what else f"command of {moment.step}") + why
+    kept_back = ", ".join(moment.detail.get("withheld", ()))
+    without = f", without {kept_back}: no consent to personalise" if kept_back else ""
+    return (f"command: {what}" if what else f"command of {moment.step}") + why + without
 
 
 def _waiting(moment: Moment, show: Callable[[int], str]) -> str:
@@ -366,26 +337,6 @@ def _late(moment: Moment, show: Callable[[int], str]) -> str:
     return f"event {moment.detail.get('event')} came{how} late; it acts now and counts at its own time"
 
 
-def _consented(moment: Moment) -> str:
-    about = moment.detail
-    said = _reason(moment).replace(str(about.get("for")), ", ".join(about.get("for", ())))
-    text = f", to the text {about['text']}" if about.get("text") else ""
-    by = f", taken down by {about['by']}" if about.get("by") else ""
-    return said + text + by
-
-
-def _erased(moment: Moment, show: Callable[[int], str]) -> str:
-    channels = ", ".join(moment.detail.get("channels", ()))
-    ended = moment.detail.get("enrollments")
-    told = f"; told: {channels}" if channels else ""
-    return _reason(moment) + (f"; {ended} programs ended" if ended else "") + told
-
-
-def _what_came(moment: Moment) -> str:
-    message = moment.detail.get("message")
-    return f"a message ({message})" if message else f"event {moment.detail.get('event')}"
-
-
 def _words(say: Callable[[Moment], str]) -> Callable[[Moment, Callable[[int], str]], str]:
     """A sentence without a time in it."""
     return lambda moment, _: say(moment)
@@ -415,13 +366,7 @@ _SENTENCES: Final[Mapping[str, Callable[[Moment, Callable[[int], str]], str]]] =
     "completed": _words(lambda _: "ran the last step"),
     "observed_out": _words(lambda m: f"did not reach the goal: {_reason(m)}"),
     "merged": _words(_reason),
-    "consented": _words(_consented),
-    "cancelled": _words(
-        lambda m: f"{m.detail.get('channel')} is told to drop what is left of {m.detail.get('purpose')}"
-    ),
-    "erased": _erased,
-    "refused": _words(lambda m: f"{_what_came(m)} was not taken: {_reason(m)}"),
-    "anew": _words(lambda m: f"begins anew with event {m.detail.get('event')}, after having been erased"),
+    **{kind: _words(say) for kind, say in PRIVACY.items()},
     "not_merged": _words(_reason),
     "forwarded": _words(lambda m: f"event {m.detail.get('event')} went on to {m.detail.get('to')}"),
     "clamped": _words(lambda m: f"event {m.detail.get('event')} claimed a time ahead of its log; set back"),

@@ -11,6 +11,7 @@ from processor.core.ids import command_id
 from processor.core.lifecycle import move_track
 from processor.core.outputs import Command
 from processor.core.policies import Verdict, expiry, is_confirmation
+from processor.core.profiling import withheld
 
 if TYPE_CHECKING:
     from processor.core.model import Channel, Fn, Node, Purpose
@@ -47,6 +48,9 @@ def give_command(  # noqa: PLR0913 - a command is made of that many things, all 
     """
     identity = identity_of(enrollment, node, way)
     variants = enrollment.variants
+    kept_back = withheld(turn, node, purpose, channel, values) if node.personal else []
+    if kept_back:
+        values = {name: value for name, value in values.items() if name not in kept_back}
     turn.out.append(
         Command(
             identity,
@@ -72,14 +76,10 @@ def give_command(  # noqa: PLR0913 - a command is made of that many things, all 
         if breaker is not None:
             count_command(turn, breaker, enrollment.program)
     asks = purpose.confirm_ms and is_confirmation(turn, purpose, channel.name, template)
-    record(
-        turn,
-        "commanded",
-        enrollment,
-        node.id,
-        "confirmation" if asks else "",
-        {"command": identity, "channel": channel.name, "template": template},
-    )
+    detail: dict[str, Any] = {"command": identity, "channel": channel.name, "template": template}
+    if kept_back:
+        detail["withheld"] = kept_back
+    record(turn, "commanded", enrollment, node.id, "confirmation" if asks else "", detail)
 
 
 def _variant(node: Node, variants: dict[str, str] | None, own: str) -> str:

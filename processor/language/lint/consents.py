@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from processor.core.nodes import Send, Series
+from processor.core.nodes import Alert, Send, Series
 from processor.language.lint.registry import Finding, Lint, Rule
 from processor.language.problems import quoted
 
@@ -29,7 +29,54 @@ def _never_confirmed(lint: Lint) -> Iterator[Finding]:
             yield Finding(lint.at("purposes", name), message, fix)
 
 
+def _emptied(lint: Lint) -> Iterator[Finding]:
+    personalising = lint.topology.policies.personalising
+    if personalising is None:
+        return
+    for program in lint.programs:
+        for node in program.nodes.values():
+            if not isinstance(node, Alert) or not node.personal:
+                continue
+            if not personalising.channels or node.channel in personalising.channels:
+                message = (
+                    f"the alert has no message where the contact does not agree to {personalising.needs}"
+                )
+                fix = "list the channels that reach contacts under policies, personalising, channels"
+                yield Finding(lint.step(program, node), message, fix)
+
+
 RULES: Final = (
+    Rule(
+        name="alert-without-message",
+        severity="warning",
+        summary="An alert loses its message where a contact does not agree to be personalised.",
+        why="`policies.personalising` leaves out of every command what says something of the contact, and "
+        "of an alert that is its whole message. Name the channels that reach contacts, if people who work "
+        "for you may know more; else write a message without profile values.",
+        example="""\
+# topology.yaml
+purposes:
+  marketing: {consent: required}
+  personal: {consent: required}
+policies:
+  personalising: {needs: personal}
+# programs/hot.yaml
+steps:
+  - {alert: slack, message: "see {profile.email}"}
+""",
+        better="""\
+# topology.yaml
+purposes:
+  marketing: {consent: required}
+  personal: {consent: required}
+policies:
+  personalising: {needs: personal, channels: [email, push]}
+# programs/hot.yaml
+steps:
+  - {alert: slack, message: "see {profile.email}"}
+""",
+        check=_emptied,
+    ),
     Rule(
         name="never-confirmed",
         severity="warning",
