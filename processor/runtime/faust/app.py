@@ -155,9 +155,8 @@ def make_app(
         topic_replication_factor=settings.replication,
         topic_disable_leader=True,
         web_enabled=False,  # it serves tables to anyone
-        # Faust keeps assignments by it. Its default is host and web port: the same for two workers of one
-        # host, and another one for a worker that is restarted elsewhere, whose kept assignment it then
-        # refuses.
+        # Faust keeps assignments by it. Its default, host and web port, is the same for two workers of a
+        # host, and another for one that is restarted elsewhere, whose kept assignment it then refuses.
         canonical_url=f"http://{settings.name}",
         TableManager=PartitionTables,
         PartitionAssignor=PartitionAssignor,
