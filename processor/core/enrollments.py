@@ -10,6 +10,7 @@ from processor.core.forks import end_of_branch, join
 from processor.core.lifecycle import (
     ACTIVE,
     ENDED,
+    HELD,
     LISTENING,
     OBSERVED,
     PENDING,
@@ -19,6 +20,7 @@ from processor.core.lifecycle import (
 )
 from processor.core.named import Past
 from processor.core.outputs import Decision
+from processor.core.rivalry import stands
 from processor.core.test_list import is_test, shortened
 from processor.core.timers import look_again
 from processor.core.turn import NEVER_MS
@@ -310,6 +312,8 @@ def fire(turn: Turn, program: Program, enrollment: Enrollment) -> None:
             turn.retimed = True
             if track.state == LISTENING and not _timed_out(turn, program, track):
                 _offer(turn, program, enrollment, track)
+                continue
+            if track.state == HELD and track.mark and stands(turn, enrollment, track):
                 continue
             move_track(track, "due")
             if not track.mark:  # else a brake holds it, and its time is up

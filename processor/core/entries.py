@@ -9,21 +9,21 @@ import msgspec
 from processor.core.enrollments import record
 from processor.core.hierarchies import end_lower, higher
 from processor.core.ids import enrollment_id
-from processor.core.leases import take_unit, unit_for, wait_again
+from processor.core.leases import TAKEN, WAITS, take
 from processor.core.lifecycle import ACTIVE, ENDED, HOLDOUT, PENDING, READY, move_enrollment
 from processor.core.limits import ENROLLMENTS_MAX
 from processor.core.named import Past
 from processor.core.outputs import Decision
 from processor.core.policies import in_holdout
 from processor.core.sections import Enrollment, Track, packed_map
+from processor.core.shared import LEASE_WAITERS_MAX, Claim
 from processor.core.test_list import is_test
 
 if TYPE_CHECKING:
-    from processor.core.events import Message
     from processor.core.model import Entry, Program
     from processor.core.turn import Turn
 
-__all__ = ["ENTRY_BYTES_MAX", "consider", "granted", "wake"]
+__all__ = ["ENTRY_BYTES_MAX", "consider", "granted", "take_unit"]
 
 ENTRY_BYTES_MAX: Final = 4_096  # beyond it the largest kept properties are let go ("entry_trimmed")
 KEY_CHARS_MAX: Final = 200
@@ -163,10 +163,22 @@ def _begin(turn: Turn, program: Program, entry: Entry, key: str, cause: str) -> 
     if apart:
         _hold_apart(turn, program, enrollment, apart, detail)
         return
-    if program.entrants_max and not test and not take_unit(turn, program):
-        enrollment.state = PENDING
+    if program.entrants_max and not test and not take_unit(turn, program, enrollment):
         return
     _start(turn, program, enrollment, detail)
+
+
+def take_unit(turn: Turn, program: Program, enrollment: Enrollment) -> bool:
+    """Take a unit of the program's cap on entrants. False where the enrollment waits, or is refused."""
+    pot = f"entrants/{program.name}"
+    claim = Claim(turn.contact_id, enrollment.id, {pot: 1}, {pot: program.entrants_max})
+    answer = take(turn, claim, LEASE_WAITERS_MAX)
+    if answer == TAKEN:
+        return True
+    enrollment.state = PENDING
+    if answer != WAITS:
+        granted(turn, program, enrollment, unit=False)
+    return False
 
 
 def _start(turn: Turn, program: Program, enrollment: Enrollment, detail: dict[str, Any]) -> None:
@@ -197,18 +209,6 @@ def granted(turn: Turn, program: Program, enrollment: Enrollment, *, unit: bool)
     move_enrollment(enrollment, "refused")
     turn.retimed = True
     record(turn, "not_entered", enrollment, reason="entrants_full")
-
-
-def wake(turn: Turn, message: Message) -> None:
-    """The home of a cap on entrants has answered: enrollments that wait for a unit of it begin, or end."""
-    for enrollment in turn.row.enrollments:
-        program = turn.topology.programs.get(enrollment.program)
-        waits = enrollment.state == PENDING and program is not None
-        if waits and program is not None and message.body["lease"] == f"entrants/{program.name}":
-            if unit_for(turn, program):
-                granted(turn, program, enrollment, unit=True)
-            elif not wait_again(turn, program):
-                granted(turn, program, enrollment, unit=False)
 
 
 def _kept(turn: Turn, program: Program) -> bytes:

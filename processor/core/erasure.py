@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from processor.core.events import Message
 from processor.core.ids import command_id, enrollment_id
+from processor.core.leases import give_back
 from processor.core.lifecycle import ENDED
 from processor.core.outputs import Command, Decision
 from processor.core.rows import Row
@@ -55,6 +56,8 @@ def refuse_message(turn: Turn, message: Message) -> None:
     at_ms = max(message.at_ms, row.erased_ms)
     detail = {"message": message.kind}
     turn.out.append(Decision("refused", turn.contact_id, at_ms, "", 0, "", "", "erased", detail))
+    if message.kind == "wake" and message.body["needs"]:
+        give_back(turn, message.body["needs"])
     if message.kind == "arrive":  # a contact that became this one has left an alias behind
         turn.out.append(Message("erase", message.body["from"], at_ms, {"from": turn.contact_id, "event": ""}))
 
@@ -91,10 +94,10 @@ def erase(turn: Turn, event_id: str, at_ms: int, asked_by: str = "") -> None:
 
 def let_go(turn: Turn) -> None:
     """Keep nothing of the contact, here and in what the partition shares."""
-    for lease in turn.shared.leases.values():
-        if turn.contact_id in lease.waiting:
-            lease.waiting = [name for name in lease.waiting if name != turn.contact_id]
-            turn.shared_changed = True
+    claims = [claim for claim in turn.shared.claims if claim.contact != turn.contact_id]
+    if len(claims) < len(turn.shared.claims):  # what is asked for already comes back, and is refused
+        turn.shared.claims = claims
+        turn.shared_changed = True
     gone = Row.new(turn.row.swept)
     gone.clock_ms = max(turn.row.clock_ms, turn.now_ms)
     gone.gone = True

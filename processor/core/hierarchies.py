@@ -47,7 +47,7 @@ def end_lower(turn: Turn, program: Program) -> None:
 def settle_hierarchies(turn: Turn) -> None:
     """Two contacts have become one: of what each was in, the highest of a group is left."""
     programs = turn.topology.programs
-    if not turn.topology.has_hierarchies:
+    if not turn.topology.policies.ranks:
         return
     for enrollment in list(turn.row.enrollments):
         if enrollment.state == ACTIVE:

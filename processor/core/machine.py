@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from processor.core.admission import contest, keep_nothing, woken
 from processor.core.arrivals import clamped, is_duplicate, note_late, passed_on
 from processor.core.brakes import let_go, sweeps_brake
 from processor.core.built_in import BUILT_IN
 from processor.core.consenting import lapse
 from processor.core.enrollments import end, fire, hear, look, remove, run
-from processor.core.entries import consider, wake
+from processor.core.entries import consider
 from processor.core.erasure import admit, erase, erase_by_message, refuse_message
 from processor.core.events import Due, Event, Message
 from processor.core.handover import note_event, note_points
@@ -59,7 +60,7 @@ def advance(
     if type(item) is Event:
         _event(turn, item, watermark_ms, _NOTHING)
     elif type(item) is Due:
-        _catch_up(turn, item.at_ms)
+        _catch_up(turn, item.at_ms, stops=True)
     elif type(item) is Message:
         _message(turn, item, watermark_ms)
     else:
@@ -235,9 +236,10 @@ def _settle(turn: Turn) -> None:
         elif looks < LOOKS_MAX and _concerns(turn.topology.always.programs, turn.row.inside):
             looks += 1
             _look_around(turn)
-            if not (turn.runnable or turn.derived or turn.stale or turn.redated):
+            moves = turn.runnable or turn.derived or turn.stale or turn.redated
+            if not moves and not contest(turn):
                 return
-        else:
+        elif not contest(turn):
             return
 
 
@@ -261,8 +263,12 @@ def _look_around(turn: Turn) -> None:
             look(turn, programs[enrollment.program], enrollment)
 
 
-def _catch_up(turn: Turn, until_ms: int) -> None:
-    """Give the contact the sweeps it lacks, and fire its timers due by ``until_ms``, in order of time."""
+def _catch_up(turn: Turn, until_ms: int, *, stops: bool = False) -> None:
+    """Give the contact the sweeps it lacks, and fire its timers due by ``until_ms``, in order of time.
+
+    With ``stops`` not beyond an instant at which something has come to wait for units: the answer may be here
+    before the next. Whoever asks looks whether more is due.
+    """
     row = turn.row
     if row.alias:  # whoever it has become has sweeps of its own
         row.swept = turn.shared.sweep_number
@@ -292,6 +298,8 @@ def _catch_up(turn: Turn, until_ms: int) -> None:
             return
         if turn.retimed:
             _tidy(turn)
+        if stops and turn.claimed:
+            return
 
 
 def _set_now(turn: Turn, at_ms: int) -> None:
@@ -375,8 +383,9 @@ def _message(turn: Turn, message: Message, watermark_ms: int) -> None:
     if travel(turn, message):
         pass
     elif message.kind == "wake":
-        wake(turn, message)
+        woken(turn, message.body)
     else:
         reason = f"message kind {message.kind!r} is not for a contact"
         raise AssertionError(reason)
     _settle(turn)
+    keep_nothing(turn)

@@ -22,11 +22,10 @@ from typing import TYPE_CHECKING
 from processor.core.brakes import let_go_arrived
 from processor.core.consenting import note_arrived
 from processor.core.enrollments import end
-from processor.core.entries import granted
+from processor.core.entries import granted, take_unit
 from processor.core.hierarchies import settle_hierarchies
 from processor.core.history import merge
-from processor.core.leases import take_unit
-from processor.core.lifecycle import ACTIVE, ENDED, PENDING, move_enrollment
+from processor.core.lifecycle import ACTIVE, ENDED, HELD, PENDING, move_enrollment
 from processor.core.limits import (
     ATTRIBUTES_MAX,
     CONSENTS_MAX,
@@ -38,6 +37,7 @@ from processor.core.limits import (
 from processor.core.named import GRANTED, WITHDRAWN, Past
 from processor.core.outputs import Decision
 from processor.core.profiling import delete_scores
+from processor.core.rivalry import LEASE, NEXT
 from processor.core.score_merge import merge_scores, predict_anew
 
 if TYPE_CHECKING:
@@ -227,8 +227,16 @@ def _merge_enrollments(turn: Turn, other: Row) -> None:
             enrollment.changed = True
             mine.append(enrollment)
             inside.add((enrollment.program, enrollment.key))
-            if enrollment.state == PENDING and program is not None and take_unit(turn, program):
+            _ask_anew(turn, enrollment)
+            if enrollment.state == PENDING and program is not None and take_unit(turn, program, enrollment):
                 granted(turn, program, enrollment, unit=True)
+
+
+def _ask_anew(turn: Turn, enrollment: Enrollment) -> None:
+    """What waits for its budget was answered in the other partition, if at all: it asks here, at once."""
+    for track in enrollment.tracks:
+        if track.state == HELD and (track.mark == LEASE or track.mark.startswith(NEXT)) and track.due_ms > 0:
+            track.due_ms = turn.now_ms
 
 
 def _leave(turn: Turn, enrollment: Enrollment, reason: str) -> None:

@@ -15,8 +15,10 @@ from processor.core.decay import Inactivity
 from processor.core.predicting import Predictor, Trigger
 from processor.core.sections import Enrollment, Track
 from processor.core.sending import (
+    Arbitration,
     Blackout,
     Breaker,
+    Budget,
     Cap,
     Channel,
     Dormant,
@@ -35,10 +37,10 @@ if TYPE_CHECKING:
     from processor.core.turn import Turn
 
 __all__ = [
-    "Audience", "Blackout", "Breaker", "Cap", "Channel", "Dormant", "Entry", "Exit", "Expression", "Fn",
-    "Goal", "Grade", "Node", "Personalising", "Policies", "Program", "Purpose", "QuietHours", "Reaction",
-    "RelationSpec", "ScoreModel", "ScoreRule", "Segment", "SeriesSpec", "Team", "Topics", "Topology",
-    "Uses",
+    "Arbitration", "Audience", "Blackout", "Breaker", "Budget", "Cap", "Channel", "Dormant", "Entry",
+    "Exit", "Expression", "Fn", "Goal", "Grade", "Node", "Personalising", "Policies", "Program",
+    "Purpose", "QuietHours", "Reaction", "RelationSpec", "ScoreModel", "ScoreRule", "Segment",
+    "SeriesSpec", "Team", "Topics", "Topology", "Uses",
 ]  # fmt: skip
 
 Fn = Callable[["Turn"], Any]
@@ -306,6 +308,7 @@ class Program:
     best_events: frozenset[str] = frozenset()  # that they count, where that is not the goal
     timed: frozenset[str] = frozenset()  # steps that later waits count from
     group: str = ""  # the hierarchy it is in, "" for none
+    value: Fn | None = None  # what a send of it is worth, for those that compete; None: nothing
     rank: float = 0.0  # its place in the hierarchy: the higher goes before the lower
     breaker: Breaker | None = None
     file: str = ""
@@ -372,11 +375,6 @@ class Topology:
     checks: dict[str, Callable[[Mapping[str, Any]], str | None]] = field(
         default_factory=dict
     )  # of published events, by type
-
-    @property
-    def has_hierarchies(self) -> bool:
-        """Whether any program is in a hierarchy."""
-        return any(program.group for program in self.programs.values())
 
     def entry_named(self, program: str, entry: str) -> Entry | None:
         """An entry by program and id, or None where a later version has taken it out."""

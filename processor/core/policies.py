@@ -9,7 +9,7 @@ password) is free of consent, blackouts, quiet hours, caps and holdouts; so are 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mypy_extensions import i64
 
@@ -31,11 +31,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Verdict:
-    """``outcome``: send, wait (until ``until_ms``) or skip; ``rule`` names what decided."""
+    """``outcome``: send, wait (until ``until_ms``) or skip; ``rule`` names what decided.
+
+    "stand" is an answer of ``admission``: the track is held already. ``detail`` goes onto the record.
+    """
 
     outcome: str
     rule: str = ""
     until_ms: int = 0
+    detail: dict[str, Any] | None = None
 
 
 SEND: Final = Verdict("send")

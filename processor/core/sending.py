@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 __all__ = [
-    "Blackout", "Breaker", "Cap", "Channel", "Dormant", "Personalising", "Policies", "Purpose",
-    "QuietHours", "Team",
+    "Arbitration", "Blackout", "Breaker", "Budget", "Cap", "Channel", "Dormant", "Personalising", "Policies",
+    "Purpose", "QuietHours", "Team",
 ]  # fmt: skip
 
 
@@ -116,8 +116,46 @@ class Personalising:
 
 
 @dataclass(frozen=True)
+class Budget:
+    """What sends may cost, or how many there may be, in each period, over all contacts and partitions.
+
+    ``limit`` counts sends, or millionths of the currency where it is ``money``. ``per`` is a calendar period
+    of ``zone``, or empty: once and for all.
+    """
+
+    name: str
+    limit: int
+    money: bool
+    per: str
+    zone: ZoneInfo
+    channels: frozenset[str]  # empty: all
+    purposes: frozenset[str]  # empty: all but transactional
+    programs: frozenset[str]  # empty: all
+
+
+@dataclass(frozen=True)
+class Arbitration:
+    """Programs that want to send to one contact within ``within_ms``: one of them does.
+
+    It is the one of the highest value, or of the highest priority (``by_value`` false); with ``losers_wait``
+    the others stand for the next choice.
+    """
+
+    name: str
+    within_ms: int  # 0: those of one instant
+    by_value: bool
+    losers_wait: bool
+    channels: frozenset[str]  # empty: all
+    purposes: frozenset[str]  # empty: all but transactional
+
+
+@dataclass(frozen=True)
 class Policies:
-    """The rules every send has to pass."""
+    """The rules every send has to pass, and what a topology uses of them.
+
+    ``competes``: there are budgets or arbitration; ``claims``: something can wait for units of a global
+    quantity; ``ranks``: programs are in hierarchies.
+    """
 
     quiet_hours: tuple[QuietHours, ...]
     caps: tuple[Cap, ...]
@@ -127,6 +165,11 @@ class Policies:
     dormant: tuple[Dormant, ...] = ()
     personalising: Personalising | None = None
     erased_anew: bool = False  # an erased id that comes again begins anew; else what it does is refused
+    budgets: tuple[Budget, ...] = ()
+    arbitration: tuple[Arbitration, ...] = ()
+    competes: bool = False
+    claims: bool = False
+    ranks: bool = False
 
 
 @dataclass(frozen=True)

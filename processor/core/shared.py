@@ -1,9 +1,9 @@
 """The partition's own row: what its contacts share. It is stored and changelogged like any other row.
 
-Round-robin positions, the next instants of schedules, open sweeps, leases on global quantities, the results
-of splits by best performer (:mod:`processor.core.best`), and brakes (:mod:`processor.core.brakes`). A global
-quantity (a cap on entrants, say) has one home partition, picked by the hash of its name, which grants units
-to the others by messages in the log; see :mod:`processor.core.leases`.
+Round-robin positions, the next instants of schedules, open sweeps, leases on global quantities (a cap on
+entrants, a budget; see :mod:`processor.core.leases`), the results of splits by best performer
+(:mod:`processor.core.best`), and brakes (:mod:`processor.core.brakes`). What is global has a home: the
+partition that the hash of its name picks.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import Final
 import msgspec
 
 __all__ = [
-    "LEASE_WAITERS_MAX", "OPEN_SWEEPS_MAX", "Brake", "BrakeHome", "Lease", "Shared", "SplitHere", "SplitPool",
-    "SweepRun",
+    "CLAIMS_MAX", "LEASE_WAITERS_MAX", "OPEN_SWEEPS_MAX", "Brake", "BrakeHome", "Claim", "Pot", "Shared",
+    "Spent", "SplitHere", "SplitPool", "SweepRun",
 ]  # fmt: skip
 
 OPEN_SWEEPS_MAX: Final = 64  # further schedules wait until the oldest walk has ended
-LEASE_WAITERS_MAX: Final = 10_000  # contacts beyond it are refused and recorded ("lease_queue_full")
+LEASE_WAITERS_MAX: Final = 10_000  # entrants beyond it are refused and recorded ("entrants_full")
+CLAIMS_MAX: Final = 2_000  # sends beyond it ask for their budget again a minute later
 
 
 class SweepRun(msgspec.Struct, array_like=True, gc=False):
@@ -30,13 +31,34 @@ class SweepRun(msgspec.Struct, array_like=True, gc=False):
     entry: str
 
 
-class Lease(msgspec.Struct, array_like=True, gc=False):
-    """Units of a global quantity that this partition may hand out, and the contacts that wait for some."""
+class Claim(msgspec.Struct, array_like=True, gc=False):
+    """Somebody waits for units: of each pot in ``needs`` so many, all or none.
 
-    available: int
-    asked: bool
-    exhausted: bool
-    waiting: list[str]
+    ``ticket`` is the enrollment, or enrollment/step, that waits; ``limits`` are the pots' sizes, ``value`` is
+    what the send is worth: claims that wait together are served by it. ``partition`` is where it comes from.
+    """
+
+    contact: str
+    ticket: str
+    needs: dict[str, int]
+    limits: dict[str, int]
+    value: float = 0.0
+    partition: int = 0
+
+
+class Pot(msgspec.Struct, array_like=True):
+    """A global quantity at its home: its size, the units given out, and the partitions that may hold some."""
+
+    limit: int
+    given: int = 0
+    holders: list[int] = []
+
+
+class Spent(msgspec.Struct, array_like=True, gc=False):
+    """The home had less than ``need`` left of a pot of this size: nobody here asks for as much again."""
+
+    need: int
+    limit: int
 
 
 class SplitHere(msgspec.Struct, array_like=True, gc=False):
@@ -111,7 +133,10 @@ class Shared(msgspec.Struct, array_like=True, gc=False):
     """The partition's row.
 
     ``schedules`` maps ``program/entry`` to its next instant (ms); ``cursor`` is the last contact the running
-    sweep has visited; ``granted`` counts, at a quantity's home, the units given out.
+    sweep has visited. ``at_hand`` are units by pot, ``claims`` what waits here to be asked for,
+    ``asked`` how many claims the home has not answered yet. At the home, ``pots`` are the quantities,
+    ``queue`` the claims that wait for units to flow back, ``recalls`` how many partitions have yet to say
+    what they return.
     """
 
     version: int = 1
@@ -122,8 +147,13 @@ class Shared(msgspec.Struct, array_like=True, gc=False):
     schedules: dict[str, int] = {}
     sweeps: list[SweepRun] = []
     cursor: str = ""
-    leases: dict[str, Lease] = {}
-    granted: dict[str, int] = {}
+    at_hand: dict[str, int] = {}
+    spent: dict[str, Spent] = {}
+    claims: list[Claim] = []
+    asked: int = 0
+    pots: dict[str, Pot] = {}
+    queue: list[Claim] = []
+    recalls: int = 0
     splits: dict[str, SplitHere] = {}
     pools: dict[str, SplitPool] = {}
     partitions: int = 0

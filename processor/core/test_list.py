@@ -2,8 +2,9 @@
 
 For a contact on it every wait is cut short, and caps, quiet hours, blackouts and rules for the dormant hold
 nothing back; consent, addresses and conditions count as for anybody. It is in no holdout, takes no unit of a
-cap on entrants, is no result of a split by best performer, and its enrollments are in no report. It may enter
-again as soon as it is out, and is out after the last step: nobody waits for its goal.
+cap on entrants or a budget, stands in no arbitration, is no result of a split by best performer, and its
+enrollments are in no report. It may enter again as soon as it is out, and is out after the last step: nobody
+waits for its goal.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from processor.core.model import Topology
     from processor.core.outputs import Output
+    from processor.core.rivalry import Rivalry
     from processor.core.rows import Row
     from processor.core.sections import Enrollment, Track
     from processor.core.shared import Shared
@@ -38,7 +39,9 @@ class Turn:
     ``noted`` is how many of ``out`` have been looked at for what a hand-over tells.
     ``occurred_ms`` is when the event occurred, ``now_ms`` or earlier when it came late. ``retimed`` says that
     the row's earliest due instant has to be found again, ``shared_changed`` that the
-    shared row was written to; ``released`` that an operator has let go of what runs now.
+    shared row was written to; ``released`` that an operator has let go of what runs now;
+    ``rivalry`` is there where sends compete, ``claimed`` says that something waits for units of a global
+    quantity.
     """
 
     def __init__(
@@ -76,6 +79,8 @@ class Turn:
         self.shared_changed = False
         self.released = False
         self.zone: ZoneInfo | None = None
+        self.rivalry: Rivalry | None = None
+        self.claimed = False
 
     @property
     def entry(self) -> dict[str, Any]:

@@ -230,7 +230,7 @@ def _compile(
     ordered = segments(form, compiler)
     made_channels = channels(form)
     programs, sources = _programs(form, forms, compiler, made_channels)
-    rules_of_sending = policies(form, compiler.problems)
+    rules_of_sending = policies(form, compiler.problems, programs.values())
     parts = Parts(
         event_types=known.events,
         declared=known.declared,

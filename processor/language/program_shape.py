@@ -198,6 +198,10 @@ PROGRAM: Final = Record(
         "priority": Field(
             Number(whole=True), "higher runs first and takes what is left of a cap; default 50"
         ),
+        "value": Field(
+            Expr(examples=("event.value * 0.05",)),
+            "what a send of it is worth where sends compete: a number or an expression",
+        ),
         "hierarchy": Field(_HIERARCHY, "which programs it ends on entry, and which keep contacts out of it"),
         "entry": Field(
             OneOrMany(item=Keyed(name="entry", what="an entry", options=_ENTRIES)),

@@ -91,6 +91,7 @@ def program(
     made_entries = entries(entry_forms, form.get("program", ""), compiler, timezone)
     opens_ms, closes_ms = _window(form, compiler, timezone)
     made = Program(
+        value=_value(site),
         **_plain(form),
         entries=made_entries,
         audience=_audience(site),
@@ -180,6 +181,18 @@ def _window(form: Form, compiler: Compiler, timezone: ZoneInfo) -> tuple[int, in
                 given.at("closes"), "bad-window", message, "write a later date for closes"
             )
     return opens_ms, closes_ms
+
+
+def _value(site: _Site) -> Fn | None:
+    """Return what a send of the program is worth; as in steps, ``event.`` is the entry event."""
+    if "value" not in site.form:
+        return None
+    names = msgspec.structs.replace(
+        site.base, event_types=site.entry_types, entry_types=site.entry_types, event_is_entry=True
+    )
+    made = site.compiler.expression(site.form["value"], names, "number")
+    site.later.append(made)
+    return made.fn
 
 
 def _hierarchy(form: Form) -> tuple[str, float]:

@@ -57,6 +57,10 @@ class Site(msgspec.Struct):
         """Return the condition of a key, or None where it is absent."""
         return self.expression(key, "boolean", form).fn if key in (form or self.form) else None
 
+    def number(self, key: str) -> Fn | None:
+        """Return the expression of a key that gives a number, or None where it is absent."""
+        return self.expression(key, "number").fn if key in self.form else None
+
     def heard(self, key: str, types: tuple[str, ...], form: Form | None = None) -> Fn | None:
         """Return a condition in which ``event.`` is an event of these types that is being looked at."""
         given = form or self.form

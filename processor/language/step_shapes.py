@@ -138,6 +138,11 @@ _SENDING: Final[dict[str, Field]] = {
     "purpose": Field(Ref(kind="purpose"), "in place of the program's purpose"),
     "when_capped": Field(Choice(options=("skip", "wait")), "when a cap is used up; default skip"),
     "when_quiet": Field(Choice(options=("wait", "skip")), "in quiet hours and blackouts; default wait"),
+    "when_spent": Field(Choice(options=("skip", "wait")), "when a budget is spent; default skip"),
+    "cost": Field(
+        Expr(examples=("5", "event.value * 0.1")),
+        "what it costs beside its channel, a discount for one: a number or an expression",
+    ),
     "hold_at_most": Field(Duration(), "how long it may wait for a policy; default 2d"),
     "expires_after": Field(Duration(), "how long the command is good; default the channel's"),
     "reply_to": Field(Choice(options=("owner",)), "answers go to the contact's owner"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from processor.core.model import (
@@ -12,6 +12,7 @@ from processor.core.model import (
     Dormant,
     Personalising,
     Policies,
+    Program,
     Purpose,
     QuietHours,
     Team,
@@ -29,6 +30,7 @@ from processor.core.topics import (
     collides,
     own_names,
 )
+from processor.language.competition import competition
 from processor.language.names import Known
 from processor.language.problems import Problems, quoted
 from processor.language.records import Form
@@ -202,7 +204,7 @@ def topics(form: Form, made_channels: Iterable[str], problems: Problems) -> Topi
     return made
 
 
-def policies(form: Form, problems: Problems) -> Policies:
+def policies(form: Form, problems: Problems, programs: Collection[Program]) -> Policies:
     """Return the policies; nothing is capped or quiet where the file does not say so."""
     given = form.get("policies", Form(form.mark))
     quiet = tuple(
@@ -217,6 +219,7 @@ def policies(form: Form, problems: Problems) -> Policies:
         if not item.broken
     )
     caps = tuple(_cap(item) for item in given.get("caps", ()) if not item.broken)
+    budgets, arbitration = competition(form, problems, programs)
     return Policies(
         quiet_hours=quiet,
         caps=caps,
@@ -226,6 +229,11 @@ def policies(form: Form, problems: Problems) -> Policies:
         personalising=_personalising(given),
         erased_anew=given.get("erased", "refuse") == "anew",
         blackouts=tuple(_blackout(item, problems) for item in given.get("blackouts", ()) if not item.broken),
+        budgets=budgets,
+        arbitration=arbitration,
+        competes=bool(budgets or arbitration),
+        claims=bool(budgets) or any(program.entrants_max for program in programs),
+        ranks=any(program.group for program in programs),
     )
 
 

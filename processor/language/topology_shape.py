@@ -8,6 +8,7 @@ from processor.core.relations import KEPT_MAX
 from processor.core.schema import PROPERTY_TYPES
 from processor.core.topics import PARTITIONS, PARTITIONS_MAX
 from processor.language.brake_shapes import BREAKER, DORMANT
+from processor.language.competition_shapes import ARBITRATION, BUDGETS
 from processor.language.problems import instead, quoted
 from processor.language.records import Either, Field, ListOf, MapOf, OneOrMany, Record
 from processor.language.score_shapes import SCORE
@@ -244,6 +245,8 @@ _POLICIES: Final = Record(
         "caps": Field(OneOrMany(item=_CAP), "how much is sent at most"),
         "breaker": Field(BREAKER, "of every program that says nothing else"),
         "dormant": Field(OneOrMany(item=DORMANT), "how much is sent at most to who has been silent for long"),
+        "budgets": Field(OneOrMany(item=BUDGETS), "what sends may cost, or how many there may be, in all"),
+        "arbitration": Field(OneOrMany(item=ARBITRATION), "which of several programs is to send"),
         "holdout": Field(Number(minimum=0, maximum=100), "percent of contacts that no program treats"),
         "personalising": Field(_PERSONALISING, "the consent without which no profile value leaves"),
         "erased": Field(

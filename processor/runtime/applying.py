@@ -92,10 +92,10 @@ class Applier:
         self._failures: list[Failure] = []
         self._next_ms = 0  # nothing is due before it; 0 asks the partitions
 
-    def _catch_up(self, partition: Partition, contact: str) -> None:
+    def _catch_up(self, partition: Partition, contact: str, until_ms: int) -> None:
         """All that is due for a contact, though others have waited longer."""
         held = partition.held(contact)
-        while held is not None and 0 < held.due() <= self.watermark_ms:
+        while held is not None and 0 < held.due() <= until_ms:
             self._apply(partition, Due(contact, held.due()))
 
     def _apply(self, partition: Partition, item: Event | Due | Sweep | Message) -> None:
@@ -182,7 +182,9 @@ class Applier:
         while queue:
             partition, message = queue.popleft()
             if message.contact_id:
-                self._catch_up(partition, message.contact_id)
+                # The answer to a claim acts when it was given: what is due later has not come yet.
+                wakes = message.kind == "wake" and message.at_ms < self.watermark_ms
+                self._catch_up(partition, message.contact_id, message.at_ms if wakes else self.watermark_ms)
                 self._apply(partition, message)
                 continue
             try:

@@ -10,6 +10,7 @@ holds as many rows as it should.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -104,10 +105,22 @@ class Driver(Applier):
     def take_in(self, event: Event) -> None:
         """The record alone, for a shell that has called :meth:`pass_some` itself."""
         partition = self.partition_for(event.contact_id)
-        self._catch_up(partition, event.contact_id)
+        self._bring_up(partition, event.contact_id)
         self._apply(partition, event)
         if self._queue:
             self._deliver()
+
+    def _bring_up(self, partition: Partition, contact: str) -> None:
+        """All that is due for a contact, instant by instant: what one asks for is answered first."""
+        sweeps = partition.shared.sweeps
+        if sweeps and self.topology.policies.claims:
+            self._apply(partition, Due(contact, sweeps[-1].due_ms))
+            self._deliver()
+        held = partition.held(contact)
+        while held is not None and 0 < held.due() <= self.watermark_ms:
+            self._apply(partition, Due(contact, held.due()))
+            if self._queue:
+                self._deliver()
 
     def take_in_message(self, message: Message) -> None:
         """As :meth:`take_in`, for an internal record."""
@@ -211,6 +224,8 @@ class Driver(Applier):
         self.popped = timer
         self._apply(partition, Due(contact, due_ms))
         self._deliver()
+        if 0 < held.due() <= due_ms:  # it stopped to wait for an answer
+            heapq.heappush(partition.heap, (held.due(), contact))
         return True
 
     def _walk(self, partition: Partition) -> bool:

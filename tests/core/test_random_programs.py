@@ -35,6 +35,7 @@ RIVAL = """
 program: q
 purpose: service
 hierarchy: {group: g, value: 2}
+value: score.fit
 entry: [{on: downloaded}, {on: cart_abandoned, key: event.cart_id}]
 reenter: always
 goal: {on: order_completed, within: 1d}
@@ -51,6 +52,8 @@ def _leaf() -> st.SearchStrategy[dict[str, Any]]:
             optional={
                 "when_capped": st.sampled_from(["skip", "wait"]),
                 "when_quiet": st.sampled_from(["skip", "wait"]),
+                "when_spent": st.sampled_from(["skip", "wait"]),
+                "cost": st.sampled_from([0.5, "score.engagement / 10"]),
                 "hold_at_most": st.sampled_from(["1h", "3d"]),
                 "fallback": st.sampled_from(["sms", ["sms"], {"to": "sms", "template": "s", "within": "2h"}]),
                 "purpose": st.sampled_from(["receipts", "service", "marketing", "news"]),
@@ -199,6 +202,7 @@ programs = st.fixed_dictionaries(
         ),
         "entrants": st.just({"at_most": 3}),
         "breaker": st.just({"more_than": 3, "per": "3d", "alert": "slack", "hold_at_most": "2d"}),
+        "value": st.sampled_from([1, "score.engagement", "profile.visits"]),
         "hierarchy": st.sampled_from([{"group": "g", "value": 1}, {"group": "g", "value": 3}]),
         "audience": st.just({"never": 'in_segment("big")'}),
     },
@@ -217,7 +221,8 @@ def test_random_programs_over_random_logs_never_raise(program, log, best_by, tes
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "programs").mkdir()
-        (root / "topology.yaml").write_text(BASE.read_text() + ("test_list: vip\n" if tests else ""))
+        base = BASE.read_text().replace("at_most: 90000", "at_most: 3")
+        (root / "topology.yaml").write_text(base + ("test_list: vip\n" if tests else ""))
         (root / "programs" / "q.yaml").write_text(RIVAL)
         (root / "programs" / "p.yaml").write_text(json.dumps(program))  # JSON is YAML
         topology = load_topology(root).topology

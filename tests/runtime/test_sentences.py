@@ -53,7 +53,7 @@ def reasons_of(tree, file):
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
             texts = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
             named = {k.arg: k.value.value for k in node.keywords if isinstance(k.value, ast.Constant)}
-            if name == "Verdict" and texts and texts[0] == "skip":
+            if name == "Verdict" and len(texts) > 1 and texts[0] == "skip":
                 yield "suppressed", texts[1]
             elif name in RECORDERS and texts:
                 yield RECORDERS[name], texts[0]
@@ -88,6 +88,12 @@ def test_a_rule_with_a_name_is_said_with_its_name():
 @pytest.mark.parametrize(
     ("moment", "said"),
     [
+        (
+            Moment("suppressed", "c", 0, reason="arbitration:one", detail={"by": "upgrade"}),
+            "the program upgrade went before it (one)",
+        ),
+        (Moment("held", "c", 0, reason="budget:texts", detail={"until": 3}), "left of the budget texts"),
+        (Moment("not_entered", "c", 0, reason="outranked", detail={"by": "vip"}), "the contact is in vip"),
         (Moment("waiting", "c", 0, step="w", detail={"until": 7}), "waits at w until <7>"),
         (Moment("waiting", "c", 0, step="w"), "waits at w without an end"),
         (Moment("stepped", "c", 0, step="decide", reason="score.x > 3"), "decide: went where score.x > 3"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from processor.core.admission import note_sent
 from processor.core.brakes import count_command
 from processor.core.enrollments import record
 from processor.core.handover import reply_to
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
-__all__ = ["give_command", "hold_back", "identity_of", "values_of"]
+__all__ = ["cost_of", "give_command", "hold_back", "identity_of", "values_of"]
 
 
 def identity_of(enrollment: Enrollment, node: Node, way: str = "") -> str:
@@ -26,6 +27,12 @@ def identity_of(enrollment: Enrollment, node: Node, way: str = "") -> str:
     visits = enrollment.visits
     occurrence = visits.get(node.id, 1) if visits else 1
     return command_id(enrollment.id, node.id, occurrence, f"{node.kind}:{way}" if way else node.kind)
+
+
+def cost_of(turn: Turn, channel: Channel, own: Fn | None) -> float:
+    """What a send costs, in the topology's currency: its channel's cost and its own."""
+    more = None if own is None else own(turn)
+    return channel.cost if more is None else channel.cost + max(0.0, float(more))
 
 
 def give_command(  # noqa: PLR0913 - a command is made of that many things, all named
@@ -40,11 +47,13 @@ def give_command(  # noqa: PLR0913 - a command is made of that many things, all 
     expires_ms: int,
     way: str = "",
     variant: str = "",
+    cost: float | None = None,
 ) -> None:
     """Put a command on its channel, and its decision on the record.
 
     ``way`` tells a step's further commands from its first: the channel that a send fell back on, or the piece
-    of a series. A piece is sent as any message is. ``variant`` is the send's own, by locale say.
+    of a series. A piece is sent as any message is. ``variant`` is the send's own, by locale say; ``cost`` is
+    what it costs all in all, where the step adds to what its channel costs.
     """
     identity = identity_of(enrollment, node, way)
     variants = enrollment.variants
@@ -79,7 +88,11 @@ def give_command(  # noqa: PLR0913 - a command is made of that many things, all 
     detail: dict[str, Any] = {"command": identity, "channel": channel.name, "template": template}
     if kept_back:
         detail["withheld"] = kept_back
+    if cost is not None:
+        detail["cost"] = cost
     record(turn, "commanded", enrollment, node.id, "confirmation" if asks else "", detail)
+    if turn.rivalry is not None:
+        note_sent(turn, enrollment, purpose, channel)
 
 
 def _variant(node: Node, variants: dict[str, str] | None, own: str) -> str:
@@ -107,6 +120,12 @@ def hold_back(
     detail: dict[str, Any],
 ) -> bool:
     """Hold a send, at most ``hold_ms`` after the track came to it, or suppress it; True where it is held."""
+    if verdict.detail is not None:
+        detail |= verdict.detail
+    if verdict.outcome == "stand":  # it is held already
+        if verdict.until_ms:
+            record(turn, "held", enrollment, track.step, verdict.rule, detail | {"until": verdict.until_ms})
+        return True
     if verdict.outcome == "wait":
         give_up_ms = track.since_ms + hold_ms
         if turn.now_ms < give_up_ms:

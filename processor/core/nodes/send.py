@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from processor.core.admission import admit
 from processor.core.content import Pick, pick
 from processor.core.enrollments import record
 from processor.core.lifecycle import move_track
 from processor.core.model import Fn, Node
-from processor.core.nodes.command import give_command, hold_back, identity_of, values_of
+from processor.core.nodes.command import cost_of, give_command, hold_back, identity_of, values_of
 from processor.core.policies import Verdict, judge, remember_send
 
 if TYPE_CHECKING:
@@ -36,12 +37,13 @@ class Way:
 class Send(Node):
     """A message to the contact. ``values`` are expressions whose results travel with the command.
 
-    ``when_capped`` and ``when_quiet`` say whether a send held back by a policy waits or is skipped;
-    it waits at the longest ``hold_ms``, then it is skipped ("held_too_long"). ``fallbacks`` are tried in turn
-    where a channel has no address or no consent, or reports a failure within ``within_ms`` (0: nobody waits
-    for that). The first of ``variants`` that fits has its template in place of the step's; of each of
-    ``blocks`` the first that fits is named in the values. With ``reply_to`` the values say who the contact's
-    owner is. The track's note is the channel it listens to, with a mark before it when that has failed.
+    ``when_capped``, ``when_quiet`` and ``when_spent`` say whether a send held back by a policy waits or is
+    skipped; it waits at the longest ``hold_ms``, then it is skipped ("held_too_long"). ``fallbacks`` are
+    tried in turn where a channel has no address or no consent, or reports a failure within ``within_ms`` (0:
+    nobody waits for that). The first of ``variants`` that fits has its template in place of the step's; of
+    each of ``blocks`` the first that fits is named in the values. With ``reply_to`` the values say who the
+    contact's owner is. The track's note is the channel it listens to, with a mark before it when that has
+    failed.
     """
 
     channel: str
@@ -58,6 +60,8 @@ class Send(Node):
     reply_to: bool = False
     variants: tuple[Pick, ...] = ()
     blocks: tuple[tuple[str, tuple[Pick, ...]], ...] = ()
+    when_spent: str = "skip"
+    cost: Fn | None = None  # beside what the channel costs
 
     @property
     def kind(self) -> str:
@@ -72,7 +76,7 @@ class Send(Node):
     def enter(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """Send, hold or skip."""
         first = Way(self.channel, self.template, self.expires_ms, self.failed_by)
-        verdict = self._judge(turn, first)
+        verdict = self._judge(turn, enrollment, track, first)
         if verdict.outcome == "send":
             return self._command(turn, enrollment, track, first)
         if self.fallbacks and verdict.rule in _OUT_OF_REACH:
@@ -118,11 +122,14 @@ class Send(Node):
     def _mark(self, channel: str) -> str:
         return "" if channel == self.channel else channel
 
-    def _judge(self, turn: Turn, way: Way) -> Verdict:
+    def _judge(self, turn: Turn, enrollment: Enrollment, track: Track, way: Way) -> Verdict:
         topology = turn.topology
-        purpose = topology.purposes[self.purpose]
-        channel = topology.channels[way.channel]
-        return judge(turn, purpose, channel, self.when_quiet, self.when_capped, way.template)
+        purpose, channel = topology.purposes[self.purpose], topology.channels[way.channel]
+        verdict = judge(turn, purpose, channel, self.when_quiet, self.when_capped, way.template)
+        if verdict.outcome == "send" and topology.policies.competes:
+            cost = cost_of(turn, channel, self.cost)
+            return admit(turn, enrollment, track, purpose, channel, self.hold_ms, cost, self.when_spent)
+        return verdict
 
     def _fall_back(
         self, turn: Turn, enrollment: Enrollment, track: Track, failed: str, rule: str
@@ -134,7 +141,7 @@ class Send(Node):
             if not behind:
                 behind = way.channel == failed
                 continue
-            verdict = self._judge(turn, way)
+            verdict = self._judge(turn, enrollment, track, way)
             if verdict.outcome == "send":
                 ways = [channel for channel, _ in passed[1:]] + [way.channel]
                 for (channel, reason), to in zip(passed, ways):  # noqa: B905 - strict is not compiled
@@ -167,6 +174,7 @@ class Send(Node):
             expires_ms=way.expires_ms,
             way=self._mark(way.channel),
             variant="" if chosen is None else chosen.name,
+            cost=None if self.cost is None else cost_of(turn, channel, self.cost),
         )
         remember_send(turn, purpose, channel, template)
         if not (self.within_ms and way.failed_by) or way.channel == self.fallbacks[-1].channel:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from processor.core.admission import admit
 from processor.core.enrollments import record
 from processor.core.model import Fn, Node
 from processor.core.named import Series as Remembered
-from processor.core.nodes.command import give_command, hold_back, values_of
+from processor.core.nodes.command import cost_of, give_command, hold_back, values_of
 from processor.core.nodes.wait import wait_until
 from processor.core.policies import judge, remember_send
 from processor.core.time import format_duration
@@ -44,6 +45,8 @@ class Series(Node):
     hold_ms: int
     expires_ms: int
     reply_to: bool = False
+    when_spent: str = "skip"
+    cost: Fn | None = None  # of each piece, beside what the channel costs
 
     @property
     def kind(self) -> str:
@@ -69,6 +72,10 @@ class Series(Node):
         topology = turn.topology
         purpose, channel = topology.purposes[self.purpose], topology.channels[self.channel]
         verdict = judge(turn, purpose, channel, self.when_quiet, self.when_capped, piece)
+        cost = None if self.cost is None else cost_of(turn, channel, self.cost)
+        if verdict.outcome == "send" and topology.policies.competes:
+            price = channel.cost if cost is None else cost
+            verdict = admit(turn, enrollment, track, purpose, channel, self.hold_ms, price, self.when_spent)
         if verdict.outcome == "send":
             give_command(
                 turn,
@@ -80,6 +87,7 @@ class Series(Node):
                 values=values_of(turn, self.values, replies=self.reply_to),
                 expires_ms=self.expires_ms,
                 way=piece,
+                cost=cost,
             )
             remember_send(turn, purpose, channel)
             self._remember(turn, enrollment, piece)

@@ -32,6 +32,7 @@ from processor.core.time.constants import (
     WEEK_MS,
 )
 from processor.core.time.cron import Cron, parse_cron
+from processor.core.time.periods import PERIODS, period_span
 from processor.core.time.units import format_duration, format_time, parse_clock, parse_duration, parse_time
 from processor.core.time.zones import is_zone, local, offset, to_ms, zone, zone_or
 
@@ -42,6 +43,7 @@ __all__ = [
     "HOUR_MS",
     "LATEST_MS",
     "MINUTE_MS",
+    "PERIODS",
     "SECOND_MS",
     "WEEK_MS",
     "Cron",
@@ -65,6 +67,7 @@ __all__ = [
     "parse_cron",
     "parse_duration",
     "parse_time",
+    "period_span",
     "quiet_until",
     "to_ms",
     "weekday",
