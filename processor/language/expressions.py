@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from processor.core.expressions import ExpressionError, Names, compile_expression, compile_template
+from processor.core.expressions import (
+    ExpressionError,
+    Names,
+    compile_constant,
+    compile_expression,
+    compile_template,
+)
+from processor.core.expressions.tree import Node
 from processor.core.model import Expression, Uses
 from processor.core.turn import Turn
 from processor.language.names import Known
@@ -38,6 +45,14 @@ class Compiler(msgspec.Struct):
             return self._wrong(scalar, error)
         self.compiled.append(made)
         return made
+
+    def constant(self, scalar: Scalar, names: Names) -> Node | None:
+        """Return the checked tree of a constant; None after reporting why it is none."""
+        try:
+            return compile_constant(scalar.text, names)
+        except ExpressionError as error:
+            self._wrong(scalar, error)
+            return None
 
     def value(self, scalar: Scalar, names: Names) -> Expression:
         """Return an expression, or a template where the text has braces."""

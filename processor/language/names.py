@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from processor.core.expressions import Names
+from processor.core.expressions.tree import Node
 from processor.core.schema import DERIVED_EVENTS
 from processor.language.problems import Problems, instead, quoted
 from processor.language.shapes import Reference
@@ -34,7 +35,7 @@ class Known(msgspec.Struct, kw_only=True):
 
     ``declared`` are the topology's own event types, ``grades`` those of each score model, ``enrollable`` the
     programs that an enroll step can start; ``relations`` are those compiled so far, with their fields' types,
-    ``members`` those of each team.
+    ``members`` those of each team, ``constants`` those of the program at hand.
     """
 
     events: Mapping[str, Mapping[str, str]]
@@ -52,6 +53,7 @@ class Known(msgspec.Struct, kw_only=True):
     enrollable: frozenset[str] = frozenset()
     relations: Mapping[str, Mapping[str, str]] = {}
     members: Mapping[str, tuple[str, ...]] = {}
+    constants: Mapping[str, Node] = {}
 
     def names(self) -> Names:
         """Return what an expression can refer to anywhere; scopes add the events they have."""
@@ -66,6 +68,7 @@ class Known(msgspec.Struct, kw_only=True):
             channels=self.channels,
             decaying=self.decaying,
             relations=self.relations,
+            constants=self.constants,
         )
 
     def check(self, references: Iterable[Reference], problems: Problems) -> None:

@@ -203,6 +203,10 @@ PROGRAM: Final = Record(
             "what a send of it is worth where sends compete: a number or an expression",
         ),
         "hierarchy": Field(_HIERARCHY, "which programs it ends on entry, and which keep contacts out of it"),
+        "let": Field(
+            MapOf(key=IDENTIFIER, value=Expr(examples=(20,)), least=1, what="constants"),
+            "constants of the program, written let.NAME in its expressions",
+        ),
         "entry": Field(
             OneOrMany(item=Keyed(name="entry", what="an entry", options=_ENTRIES)),
             "who comes in",
@@ -329,6 +333,12 @@ SCENARIO: Final = Record(
             MapOf(key=Ref(kind="score"), value=Number(), what="scores"), "scores at the end"
         ),
         "expect_grade": Field(MapOf(key=Ref(kind="score"), value=Text(), what="grades"), "grades at the end"),
+        "expect_lists": Field(
+            ListOf(item=Ref(kind="list")), "the lists the contact is on at the end, all of them"
+        ),
+        "expect_consent": Field(
+            ListOf(item=Text()), "all purposes, or purpose/channel, agreed to at the end"
+        ),
         "expect_segments": Field(ListOf(item=Ref(kind="segment")), "segments the contact is in at the end"),
         "expect_ended": Field(
             MapOf(key=Ref(kind="program"), value=Text(), what="programs"),

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from processor.core.expressions import Names
+from processor.core.expressions.tree import Node as ConstantTree
 from processor.core.model import Audience, Channel, Entry, Exit, Expression, Fn, Goal, Node, Program
 from processor.core.time import DAY_MS, format_duration, parse_time
 from processor.language.entries import entries, entry_types
@@ -73,6 +74,7 @@ def program(
     Only what could be read is compiled; the result is fit to run when no error was reported.
     """
     problems = compiler.problems
+    compiler.known.constants = _constants(form, compiler)
     entry_forms = form.get("entry", [])
     types = entry_types(entry_forms, compiler)
     steps = name_steps(form.get("steps", []), compiler)
@@ -119,6 +121,14 @@ def program(
     )
     marks = {steps.ids[id(step)]: step.mark for step in walk(steps.forms)}
     return made, ProgramSource(file, form, marks)
+
+
+def _constants(form: Form, compiler: Compiler) -> dict[str, ConstantTree]:
+    compiler.known.constants = {}  # a constant is made of no other
+    given = form.get("let", Form(form.mark)).values
+    names = compiler.known.names()
+    made = {name: compiler.constant(text, names) for name, text in given.items()}
+    return {name: tree for name, tree in made.items() if tree is not None}
 
 
 def _plain(form: Form) -> dict[str, Any]:

@@ -86,6 +86,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     expect_score: dict[str, float] | None
     expect_grade: dict[str, str] | None
     expect_segments: tuple[str, ...] | None
+    expect_lists: tuple[str, ...] | None
+    expect_consent: tuple[str, ...] | None
     expect_ended: dict[str, str] | None
     variants: dict[str, str]
     holdout: bool
@@ -153,6 +155,8 @@ class _Site(msgspec.Struct):
             expect_score=_values(form, "expect_score"),
             expect_grade=_values(form, "expect_grade"),
             expect_segments=tuple(form["expect_segments"]) if "expect_segments" in form else None,
+            expect_lists=tuple(form["expect_lists"]) if "expect_lists" in form else None,
+            expect_consent=tuple(form["expect_consent"]) if "expect_consent" in form else None,
             expect_ended=_values(form, "expect_ended"),
             variants=_values(form, "variant") or {},
             holdout=form.get("holdout", False),

@@ -32,7 +32,7 @@ def step_name(form: Form) -> str:
     if kind in ("route", "assign") and not isinstance(given, str):
         forms = given if isinstance(given, list) else [given] if isinstance(given, Form) else []
         return slug("-".join([kind, *dict.fromkeys(form.get("to", "") for form in forms)]))
-    if kind in ("decide", "repeat"):
+    if kind in ("decide", "repeat", "finish"):
         return kind
     if kind in ("split", "set", "parallel"):
         return slug("-".join([kind, *(given or ())]))

@@ -148,6 +148,11 @@ _SENDING: Final[dict[str, Field]] = {
     "reply_to": Field(Choice(options=("owner",)), "answers go to the contact's owner"),
 }
 
+_ANSWER: Final[dict[str, Field]] = {
+    "channel": Field(Ref(kind="channel"), "on this channel only"),
+    "text": Field(Text(), "the text it was given to, or how it came"),
+}
+
 STEP_RECORDS: Final[dict[str, Record]] = {
     "send": step_record(
         "send",
@@ -309,6 +314,16 @@ STEP_RECORDS: Final[dict[str, Record]] = {
         },
         {"webhook": "erp", "values": {"email": "profile.email"}},
     ),
+    "grant": step_record(
+        "grant",
+        "Write down that the contact agrees to a purpose.",
+        {"grant": Field(Ref(kind="purpose"), "the purpose", required=True), **_ANSWER},
+    ),
+    "withdraw": step_record(
+        "withdraw",
+        "Write down that the contact takes its consent back.",
+        {"withdraw": Field(Ref(kind="purpose"), "the purpose", required=True), **_ANSWER},
+    ),
     "enroll": step_record(
         "enroll",
         "Start another program, one with the entry from_program.",
@@ -325,6 +340,11 @@ STEP_RECORDS: Final[dict[str, Record]] = {
         "Go on at another step.",
         {"goto": Field(Name(pattern=NAME, examples=("reminder",)), "the id of the step", required=True)},
     ),
+    "finish": step_record(
+        "finish",
+        "End the steps; the goal still counts.",
+        {"finish": Field(Text(), "a word for readers", required=True)},
+    ),
     "exit": step_record(
         "exit", "End the enrollment.", {"exit": Field(Text(), "the reason, for records", required=True)}
     ),
@@ -335,11 +355,11 @@ STEP_RECORDS: Final[dict[str, Record]] = {
 
 
 class _Bare(Shape, frozen=True, kw_only=True):
-    """A step of one word: ``exit`` or ``stop``."""
+    """A step of one word: ``exit``, ``stop`` or ``finish``."""
 
     def read(self, node: Node, reader: Reader, label: str) -> Any:
         assert isinstance(node, Scalar)
-        if node.text in ("exit", "stop"):
+        if node.text in ("exit", "stop", "finish"):
             return Form(node.mark, node.text, {node.text: node.text}, {node.text: node.mark})
         fix = "write exit, or a map such as {wait: 3d}"
         if node.text in STEP_RECORDS:
@@ -350,7 +370,7 @@ class _Bare(Shape, frozen=True, kw_only=True):
         return reader.wrong(node, "unknown-kind", f"{quoted(node.text)} is not a step", fix)
 
     def schema(self, defs: Definitions) -> dict[str, Any]:
-        return {"enum": ["exit", "stop"]}
+        return {"enum": ["exit", "stop", "finish"]}
 
 
 STEP: Final[Shape] = Either(text=_Bare(), other=Keyed(name="step", what="a step", options=STEP_RECORDS))

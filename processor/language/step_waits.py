@@ -42,6 +42,7 @@ def build_wait(site: Site) -> Node:
         offset_ms=given.get("offset", 0),
         at_minutes=given.get("at", -1),
         if_past_exit=given.get("if_past") == "exit",
+        weekdays=weekdays(given.get("days")),
     )
 
 
@@ -55,6 +56,7 @@ def _after_step(site: Site, given: Form) -> Node:
         offset_ms=given["offset"],
         at_minutes=given.get("at", -1),
         if_past_exit=given.get("if_past") == "exit",
+        weekdays=weekdays(given.get("days")),
         after_step=step,
     )
 

@@ -12,9 +12,11 @@ from typing import Any, Final
 from processor.core.model import Fn, Node
 from processor.core.nodes import (
     AddScore,
+    ChangeConsent,
     ChangeList,
     Decide,
     Enroll,
+    Finish,
     Jump,
     Leave,
     Parallel,
@@ -136,6 +138,29 @@ def _remove_from(site: Site) -> Node:
     return ChangeList(id=site.id, next=site.next, list=site["remove_from"], join=False)
 
 
+def _grant(site: Site) -> Node:
+    return _consent(site, "grant")
+
+
+def _withdraw(site: Site) -> Node:
+    return _consent(site, "withdraw")
+
+
+def _consent(site: Site, kind: str) -> Node:
+    return ChangeConsent(
+        id=site.id,
+        next=site.next,
+        purpose=site[kind],
+        grants=kind == "grant",
+        channel=site.form.get("channel", ""),
+        text=site.form.get("text", ""),
+    )
+
+
+def _finish(site: Site) -> Node:
+    return Finish(id=site.id)
+
+
 def _enroll(site: Site) -> Node:
     known, program = site.compiler.known, site["enroll"]
     if program in known.programs and program not in known.enrollable:
@@ -184,9 +209,12 @@ BUILDERS: Final[dict[str, Builder]] = {
     "route": build_route,
     "assign": build_assign,
     "webhook": build_webhook,
+    "grant": _grant,
+    "withdraw": _withdraw,
     "enroll": _enroll,
     "repeat": _repeat,
     "goto": _goto,
+    "finish": _finish,
     "exit": _leave,
     "stop": _leave,
 }

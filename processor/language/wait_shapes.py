@@ -19,6 +19,7 @@ _WAIT_UNTIL: Final = Record(
         ),
         "offset": Field(Duration(signed=True, examples=("-2d",)), "so long before (-) or after it"),
         "at": Field(Clock(), "at this time of that day, on the contact's clock"),
+        "days": Field(WEEKDAY_NAMES, "on the first of these days from then on"),
         "if_past": Field(
             Choice(options=("continue", "exit")), "when it has passed already; default continue"
         ),
@@ -42,6 +43,7 @@ _WAIT_AFTER: Final = Record(
         ),
         "offset": Field(Duration(examples=("3d",)), "so long after it was done", required=True),
         "at": Field(Clock(), "at this time of that day, on the contact's clock"),
+        "days": Field(WEEKDAY_NAMES, "on the first of these days from then on"),
         "if_past": Field(
             Choice(options=("continue", "exit")), "when it has passed already; default continue"
         ),

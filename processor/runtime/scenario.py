@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -10,6 +10,7 @@ import msgspec
 
 from processor.core.lifecycle import ENDED
 from processor.core.model import Purpose, Topology
+from processor.core.named import GRANTED
 from processor.core.outputs import Command
 from processor.core.rows import Row
 from processor.core.scoring import grade_now, score_now
@@ -174,12 +175,21 @@ def _at_the_end(world: Simulation, scenario: Scenario) -> list[Difference]:
             inside = ", ".join(sorted(row.segments)) or "no segment"
             line = scenario.lines.get("expect_segments", 0)
             found.append(Difference("expect_segments", f"in {name}", f"in {inside}", line))
+    if scenario.expect_lists is not None:
+        compare("expect_lists", "on", _named(scenario.expect_lists), _named(row.lists))
+    if scenario.expect_consent is not None:
+        granted = [key for key, answer in row.consents.all().items() if answer.state == GRANTED]
+        compare("expect_consent", "to", _named(scenario.expect_consent), _named(granted))
     for name, wanted in (scenario.expect_ended or {}).items():
         got = _ending(world, row, name)
         if wanted not in got:
             line = scenario.lines.get("expect_ended", 0)
             found.append(Difference("expect_ended", f"{name}: {wanted}", f"{name}: {' or '.join(got)}", line))
     return found
+
+
+def _named(names: Iterable[str]) -> str | None:
+    return ", ".join(sorted(names)) or None
 
 
 def _ending(world: Simulation, row: Row, program: str) -> tuple[str, ...]:

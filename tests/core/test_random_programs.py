@@ -22,6 +22,7 @@ CONDITIONS = [
     "profile.visits > 2",
     'happened("order_completed", within="1d")',
     "hour() < 12",
+    'hour(zone="Asia/Tokyo") > let.eight and weekday() != let.day',
     "true",
     'views.count(where=item.at > now - duration("1h") and item.url != profile.email) >= 2',
     'orders.max("value") > 50 or views.most("url") == "/pricing"',
@@ -90,7 +91,17 @@ def _leaf() -> st.SearchStrategy[dict[str, Any]]:
             lambda p: {"wait": {"until": "profile.renews", "offset": "-1d", "if_past": p}}
         ),
         st.sampled_from(["1h", "3d"]).map(lambda d: {"wait": {"after_step": "start", "offset": d}}),
-        st.just({"wait": {"after_step": "start", "offset": "1d", "at": "09:00", "if_past": "exit"}}),
+        st.just(
+            {
+                "wait": {
+                    "after_step": "start",
+                    "offset": "1d",
+                    "at": "09:00",
+                    "days": ["mon"],
+                    "if_past": "exit",
+                }
+            }
+        ),
         st.sampled_from([["07:00", "19:30"], ["00:00", "23:59"]]).map(
             lambda b: {"wait": {"best_hour": "page_viewed", "between": b, "default": "12:00"}}
         ),
@@ -108,7 +119,8 @@ def _leaf() -> st.SearchStrategy[dict[str, Any]]:
         ),
         st.just({"alert": "slack", "message": "see {profile.email}"}),
         st.just({"webhook": "erp", "values": {"n": "score.engagement", "t": "of {profile.email}"}}),
-        st.just({"exit": "enough"}),
+        st.sampled_from([{"exit": "enough"}, "finish", {"grant": "marketing", "channel": "push"}]),
+        st.sampled_from([{"withdraw": "marketing", "text": "so"}, {"grant": "service"}]),
         st.just({"goto": "start"}),
     )
 
@@ -188,6 +200,7 @@ programs = st.fixed_dictionaries(
     {
         "program": st.just("p"),
         "purpose": st.just("marketing"),
+        "let": st.just({"eight": 8, "day": "'sun'"}),
         "entry": st.lists(_entries, min_size=1, max_size=3).map(lambda e: [*e, {"from_program": True}]),
         "steps": _steps.map(lambda steps: [{"id": "start", "wait": "1m"}, *steps]),
     },

@@ -59,6 +59,9 @@ steps:
   - {alert: slack, message: hello}
   - {route: inbound-sales, because: "{event.value}"}
   - {assign: inbound-sales, by: owner}
+  - {grant: marketing, channel: email, text: asked on the phone}
+  - {withdraw: marketing}
+  - {finish: enough, id: f}
   - enroll: a
   - repeat: {times: 2, until: profile.visits > 2, steps: [{wait: 1d}]}
   - {goto: s}

@@ -108,6 +108,8 @@ def test_what_holds_passes(run, text):
         ("expect_score: {points: 3}", "expect_score", "points: 3", "points: 0.0"),
         ("expect_grade: {points: warm}", "expect_grade", "points: warm", "points: cold"),
         ("expect_segments: [buyers]", "expect_segments", "in buyers", "in no segment"),
+        ("expect_lists: [vip]", "expect_lists", "on: vip", "on: nothing"),
+        ("expect_consent: [marketing/sms]", "expect_consent", "to: marketing/sms", "to: marketing"),
         (
             "expect_ended: {welcome: goal}",
             "expect_ended",

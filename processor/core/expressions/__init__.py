@@ -17,13 +17,13 @@ from processor.core.expressions.codegen import generate
 from processor.core.expressions.functions import FUNCTIONS, Function, Parameter, signature
 from processor.core.expressions.names import Names
 from processor.core.expressions.parse import parse, split_template
-from processor.core.expressions.tree import Call, Const, Node, Text
+from processor.core.expressions.tree import Call, Const, ListOf, Node, Text
 from processor.core.expressions.types import TYPES, ExpressionError
 from processor.core.model import Expression
 
 __all__ = [
-    "FUNCTIONS", "TYPES", "ExpressionError", "Function", "Names", "Parameter", "compile_expression",
-    "compile_template", "signature",
+    "FUNCTIONS", "TYPES", "ExpressionError", "Function", "Names", "Parameter", "compile_constant",
+    "compile_expression", "compile_template", "signature",
 ]  # fmt: skip
 
 
@@ -44,6 +44,20 @@ def compile_expression(text: str, names: Names, *, want: str = "any") -> Express
         tree = Call(type="time", offset=tree.offset, helper="iso", args=(tree,))
     fn = generate(tree, condition=want == "boolean")
     return Expression(text=text, fn=fn, type=tree.type, uses=reads.uses(tree))
+
+
+def compile_constant(text: str, names: Names) -> Node:
+    """Compile a value that is the same for everybody at any time.
+
+    Raises:
+        ExpressionError: it is none; with what to write instead, and where.
+    """
+    source = parse(text)
+    tree = Checker(source, names, Reads()).check(source.body)
+    if not isinstance(tree, Const | ListOf) or tree.type == "none":
+        fix = "write a number, a text in quotes, true or false, date(…), time(…), duration(…) or a list"
+        raise ExpressionError("this is no constant", fix, 0)
+    return tree
 
 
 def compile_template(text: str, names: Names) -> Expression:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -16,7 +16,7 @@ from processor.core.expressions.tree import Call, Const, Node, maybe_missing
 from processor.core.expressions.types import ExpressionError, base_type, did_you_mean, phrase
 from processor.core.history import series_spec
 from processor.core.model import Fn
-from processor.core.time import parse_duration, parse_time
+from processor.core.time import parse_duration, parse_time, zone
 
 if TYPE_CHECKING:
     from processor.core.expressions.check import Checker
@@ -230,6 +230,15 @@ def _halves(error: ValueError) -> tuple[str, str]:
     return message, fix
 
 
+def _zone(checker: Checker, value: ast.expr, given: _Given) -> str:
+    name = _string(checker, value, "a time zone", '"Europe/London"')
+    try:
+        zone(name)
+    except ValueError as error:
+        checker.fail(value, *_halves(error))
+    return name
+
+
 def _digits(checker: Checker, value: ast.expr, given: _Given) -> int:
     digits = value.value if isinstance(value, ast.Constant) else None
     if type(digits) is not int or not 0 <= digits <= _DIGITS_MAX:
@@ -255,6 +264,7 @@ _LITERALS: Final[dict[str, Callable[[Checker, ast.expr, _Given], Any]]] = {
     "@date": _date,
     "@time": _time,
     "@digits": _digits,
+    "@zone": _zone,
 }
 
 
@@ -288,12 +298,28 @@ def _where(checker: Checker, node: ast.expr, event: str) -> tuple[Fn, str]:
         checker.fail(node, "where= is a condition, not a text", "write it without the quotes around it")
     names = msgspec.structs.replace(checker.names, event_types=(event,), event_is_entry=False, item=None)
     condition = checker.beside(names).condition(node)
-    return generate(condition, condition=True), _canonical(node)
+    return generate(condition, condition=True), _canonical(node, names.constants)
 
 
-def _canonical(node: ast.expr) -> str:
+class _Written(ast.NodeTransformer):
+    """Constants of a program written out: another program's may have the same name."""
+
+    def __init__(self, constants: Mapping[str, Node]) -> None:
+        self._constants = constants
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        """``let.X``."""
+        found = self._constants.get(node.attr)
+        if isinstance(node.value, ast.Name) and node.value.id == "let" and found is not None:
+            value = found.value if isinstance(found, Const) else getattr(found, "values", None)
+            return ast.Constant(value=value)
+        self.generic_visit(node)
+        return node
+
+
+def _canonical(node: ast.expr, constants: Mapping[str, Node]) -> str:
     """One form whatever the spaces, quotes and spelling of true, as it names stored histories."""
-    copy = ast.parse(ast.unparse(node), mode="eval")
+    copy = _Written(constants).visit(ast.parse(ast.unparse(node), mode="eval"))
     for part in ast.walk(copy):
         if isinstance(part, ast.Name) and part.id in _SPELLINGS:
             part.id = _SPELLINGS[part.id]

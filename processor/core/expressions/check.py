@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import Any, Final, NoReturn
 
+import msgspec
+
 from processor.core.expressions import operators
 from processor.core.expressions.bounds import score_bounds
 from processor.core.expressions.calls import check_call
@@ -32,7 +34,7 @@ from processor.core.model import SeriesSpec, Uses
 __all__ = ["Checker", "Reads", "expect"]
 
 _NAMED: Final[dict[str, Any]] = {"true": True, "false": False, "none": None}
-_NAMESPACES: Final = ("event", "entry", "answer", "item", "profile", "score", "grade")
+_NAMESPACES: Final = ("event", "entry", "answer", "item", "let", "profile", "score", "grade")
 _CONST_TYPES: Final = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "none"}
 
 
@@ -180,7 +182,9 @@ class Checker:
         for namespace, known in (("profile", self.names.profile), ("event", self._event_properties())):
             if node.id in known:
                 self.fail(node, f"unknown name {node.id}", f"write {namespace}.{node.id}")
-        spaces = [name for name in _NAMESPACES if name != "item" or self.names.item is not None]
+        absent = {"item"} if self.names.item is None else set()
+        absent |= set() if self.names.constants else {"let"}
+        spaces = [name for name in _NAMESPACES if name not in absent]
         fix = did_you_mean(node.id, (*spaces, *self.names.relations, "now", "true", "false", "none"))
         self.fail(node, f"unknown name {node.id}", f'{fix}, or put a text in quotes: "{node.id}"')
 
@@ -218,6 +222,8 @@ class Checker:
             return self._score(node, inner.id, path)
         if inner.id == "profile":
             return self._profile(node, path)
+        if inner.id == "let":
+            return self._constant(node, path)
         if inner.id == "item":
             return self._item(node, path)
         return self._property(node, inner.id, path)
@@ -263,6 +269,15 @@ class Checker:
             self.fail(node, f"unknown profile attribute {path[0]}", did_you_mean(path[0], known))
         self.reads.add("attributes", path[0])
         return self._read(node, "profile", path, base_type(known[path[0]]))
+
+    def _constant(self, node: ast.expr, path: list[str]) -> Node:
+        found = self.names.constants.get(path[0])
+        if found is None:
+            fix = did_you_mean(path[0], self.names.constants, "write it below let: in the program")
+            self.fail(node, f"there is no constant {path[0]}", fix)
+        if len(path) > 1:
+            self.fail(node, f"let.{path[0]} has no members", f"remove .{path[1]}")
+        return msgspec.structs.replace(found, offset=self.source.at(node))
 
     def _item(self, node: ast.expr, path: list[str]) -> Node:
         known = self.names.item

@@ -51,6 +51,7 @@ _TEXT: Final = Parameter("text", "string")
 _NUMBER: Final = Parameter("number", "number")
 _DAY: Final = Parameter("day", "date|time")
 _ANY: Final = Parameter("value", "any")
+_ZONE: Final = Parameter("zone", "@zone", required=False)
 _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _HISTORY: Final = (
@@ -132,17 +133,19 @@ _CONTACT: Final = (
 
 _CLOCK: Final = (
     Function(
-        name="today", parameters=(), result="date", turn=True, by_time=True, maybe=False,
-        doc="The date in the contact's zone.", example='today() >= date("2026-12-01")', helper="today",
+        name="today", parameters=(_ZONE,), result="date", turn=True, by_time=True, maybe=False,
+        doc="The date in the contact's zone, or in another.", example='today() >= date("2026-12-01")',
+        helper="today",
     ),
     Function(
-        name="weekday", parameters=(), result="string", turn=True, by_time=True, maybe=False,
-        choices=_WEEKDAYS, doc='The weekday in the contact\'s zone, "mon" to "sun".',
-        example='weekday() in ["sat", "sun"]', helper="weekday",
+        name="weekday", parameters=(_ZONE,), result="string", turn=True, by_time=True, maybe=False,
+        choices=_WEEKDAYS, doc='The weekday in the contact\'s zone, or in another, "mon" to "sun".',
+        example='weekday(zone="Europe/London") in ["sat", "sun"]', helper="weekday",
     ),
     Function(
-        name="hour", parameters=(), result="number", turn=True, by_time=True, maybe=False,
-        doc="The hour on the clock in the contact's zone, 0 to 23.", example="hour() >= 16", helper="hour",
+        name="hour", parameters=(_ZONE,), result="number", turn=True, by_time=True, maybe=False,
+        doc="The hour on the clock in the contact's zone, or in another, 0 to 23.",
+        example="hour() >= 16", helper="hour",
     ),
     Function(
         name="days_until", parameters=(_DAY,), result="number", turn=True, by_time=True,

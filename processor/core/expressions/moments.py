@@ -5,7 +5,7 @@ What changes by time alone lowers ``turn.until_ms`` to the first instant at whic
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from processor.core.expressions.values import as_time, divide, multiply
 from processor.core.time import (
@@ -22,7 +22,11 @@ from processor.core.time import (
     offset,
     yearly,
 )
+from processor.core.time import zone as zone_named
 from processor.core.turn import Turn, zone_of
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 __all__ = [
     "age", "between", "between_dates", "days_since_date", "days_until", "earlier", "flip", "hour", "iso",
@@ -122,34 +126,39 @@ def next_step(value: int, steps: tuple[int, ...]) -> int | None:
     return min((step - value for step in steps if step > value), default=None)
 
 
-def _midnight_in(turn: Turn, days: int) -> None:
+def _zone(turn: Turn, name: str) -> ZoneInfo:
+    """The zone of that name, the contact's without one."""
+    return zone_named(name) if name else zone_of(turn)
+
+
+def _midnight_in(turn: Turn, days: int, name: str = "") -> None:
     """The value changes at the local midnight so many days ahead."""
-    zone = zone_of(turn)
+    zone = _zone(turn, name)
     at_ms = next_clock(turn.now_ms + 1, 0, zone)
     if days > 1:
         at_ms = add_local_days(at_ms, min(days, _DAYS_AHEAD_MAX) - 1, zone)
     look_again(turn, at_ms)
 
 
-def _today(turn: Turn) -> int:
-    return (turn.now_ms + offset(turn.now_ms, zone_of(turn))) // DAY_MS
+def _today(turn: Turn, name: str = "") -> int:
+    return (turn.now_ms + offset(turn.now_ms, _zone(turn, name))) // DAY_MS
 
 
-def today(turn: Turn) -> str:
-    """The date in the contact's zone."""
-    _midnight_in(turn, 1)
-    return date_text(turn.now_ms, zone_of(turn))
+def today(turn: Turn, name: str = "") -> str:
+    """The date in the contact's zone, or in the one of that name."""
+    _midnight_in(turn, 1, name)
+    return date_text(turn.now_ms, _zone(turn, name))
 
 
-def weekday(turn: Turn) -> str:
-    """The weekday in the contact's zone."""
-    _midnight_in(turn, 1)
-    return _WEEKDAYS[(_today(turn) + _THURSDAY) % 7]
+def weekday(turn: Turn, name: str = "") -> str:
+    """The weekday in the contact's zone, or in the one of that name."""
+    _midnight_in(turn, 1, name)
+    return _WEEKDAYS[(_today(turn, name) + _THURSDAY) % 7]
 
 
-def hour(turn: Turn) -> int:
-    """The hour that the contact's clock shows."""
-    shown = turn.now_ms + offset(turn.now_ms, zone_of(turn))
+def hour(turn: Turn, name: str = "") -> int:
+    """The hour that the contact's clock shows, or the one of that zone."""
+    shown = turn.now_ms + offset(turn.now_ms, _zone(turn, name))
     look_again(turn, turn.now_ms + HOUR_MS - shown % HOUR_MS)
     return shown % DAY_MS // HOUR_MS
 

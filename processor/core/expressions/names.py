@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from processor.core.expressions.tree import Node
+
 __all__ = ["Names"]
 
 
@@ -18,6 +20,7 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     names, ``decaying`` are those whose value falls by time alone (None: not known, so all of them).
     ``splits`` maps a split's step id to its variants, ``relations`` a relation to its fields. ``item`` are
     the fields of ``item.``, where there is one; "*" stands for any name.
+    ``constants`` are those of ``let.``.
     """
 
     events: Mapping[str, Mapping[str, str]]
@@ -36,3 +39,4 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     decaying: frozenset[str] | None = None
     relations: Mapping[str, Mapping[str, str]] = {}
     item: Mapping[str, str] | None = None
+    constants: Mapping[str, Node] = {}

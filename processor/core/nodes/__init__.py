@@ -2,9 +2,11 @@
 
 from processor.core.nodes.add_score import AddScore
 from processor.core.nodes.alert import Alert
+from processor.core.nodes.change_consent import ChangeConsent
 from processor.core.nodes.change_list import ChangeList
 from processor.core.nodes.decide import Decide
 from processor.core.nodes.enroll import Enroll
+from processor.core.nodes.finish import Finish
 from processor.core.nodes.jump import Jump
 from processor.core.nodes.leave import Leave
 from processor.core.nodes.parallel import Parallel
@@ -23,9 +25,11 @@ __all__ = [
     "PIECES_MAX",
     "AddScore",
     "Alert",
+    "ChangeConsent",
     "ChangeList",
     "Decide",
     "Enroll",
+    "Finish",
     "Jump",
     "Leave",
     "Parallel",

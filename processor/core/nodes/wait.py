@@ -10,7 +10,16 @@ from processor.core.enrollments import end, record
 from processor.core.lifecycle import move_track
 from processor.core.model import Fn, Node
 from processor.core.test_list import shortened
-from processor.core.time import DAY_MS, clock, date_at, date_text, format_duration, local_date, next_clock
+from processor.core.time import (
+    DAY_MS,
+    MINUTE_MS,
+    clock,
+    date_at,
+    date_text,
+    format_duration,
+    local_date,
+    next_clock,
+)
 from processor.core.turn import zone_of
 
 if TYPE_CHECKING:
@@ -66,7 +75,8 @@ class WaitTo(Node):
     With ``after_step`` the instant is when that step of the enrollment was done last.
 
     A date without ``at`` means its first local minute. A missing value goes on at once; an instant that has
-    passed goes on at once, or ends the enrollment with ``if_past_exit``.
+    passed goes on at once, or ends the enrollment with ``if_past_exit``. With ``weekdays`` it is the first of
+    them from that day on, at the same time.
     """
 
     until: Fn
@@ -75,6 +85,7 @@ class WaitTo(Node):
     at_minutes: int = -1
     if_past_exit: bool = False
     after_step: str = ""
+    weekdays: frozenset[int] | None = None
 
     @property
     def kind(self) -> str:
@@ -113,9 +124,14 @@ class WaitTo(Node):
             else:
                 date = local_date(str(value), zone)
                 minutes = max(self.at_minutes, 0)
-            return date_at(date, days, minutes, zone) + rest_ms
+            due_ms = date_at(date, days, minutes, zone) + rest_ms
+            if self.weekdays is not None:
+                whole_ms = due_ms - due_ms % MINUTE_MS
+                day_ms = next_clock(whole_ms, clock(whole_ms, zone), zone, self.weekdays)
+                due_ms += day_ms - whole_ms
         except ValueError:
             return None
+        return due_ms
 
     def resume(self, turn: Turn, enrollment: Enrollment, track: Track) -> str | None:
         """The date has come."""
