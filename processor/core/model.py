@@ -235,6 +235,7 @@ class Node:
     next: str | None = None
     looped: bool = False
     line: int = 0
+    context: bool = False  # it tells a person of the latest events and points
     expressions: tuple[Expression, ...] = ()
     personal: frozenset[str] = frozenset()  # names of a command's values that say something of the contact
 
@@ -339,9 +340,7 @@ class Topology:
     digest: str
     timezone: ZoneInfo
     zones: Callable[[Any], ZoneInfo | None]
-    event_schemas: Mapping[
-        str, Mapping[str, str]
-    ]  # event type -> property -> type name ("?" suffix: optional)
+    event_schemas: Mapping[str, Mapping[str, str]]  # event type -> property -> type ("?": optional)
     profile_schema: Mapping[str, str]
     programs: dict[str, Program]
     purposes: dict[str, Purpose]

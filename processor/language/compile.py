@@ -258,7 +258,7 @@ def _compile(
         policies=rules_of_sending,
         teams=teams(form),
         test_list=test_list(form),
-        context=any(getattr(n, "context", False) for one in programs.values() for n in one.nodes.values()),
+        context=any(node.context for one in programs.values() for node in one.nodes.values()),
         topics=topics(form, made_channels, compiler.problems),
         reactions=reactions(parts),
         always=always(programs.values()),

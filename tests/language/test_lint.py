@@ -147,6 +147,20 @@ CASES = [
     ("missing-purpose", "# programs/p.yaml\nprogram: p\nentry: {on: page_viewed}\nsteps:\n  - send: push\n    template: a\n    purpose: marketing", False),
     # Held long enough, apart long enough, on another channel, or only on some ways: room enough.
     ("starved-by-cap", f"{CAP}steps:\n  {SEND}- wait: 7d\n  {SEND}", False),
+    # Branches of a parallel step are no alternatives.
+    ("starved-by-cap", f"{CAP}steps:\n  - parallel:\n      a: [{{send: email, template: tips}}, {{wait: 1d}}]\n      b: [{{wait: 2d}}]\n  {SEND}", True),
+    ("starved-by-cap", f"{CAP}steps:\n  - parallel:\n      a: [{{send: email, template: tips}}, {{wait: 1d}}]\n      b: [{{wait: 8d}}]\n  {SEND}", False),
+    ("starved-by-cap", f"{CAP}steps:\n  - parallel:\n      a: [{{send: email, template: tips}}, {{wait: 1d}}]\n      b: [{{wait: 2d}}]\n    until: first\n  {SEND}", False),
+    ("starved-by-cap", f"{CAP}steps:\n  - parallel:\n      a: [{{decide: [{{if: event.seconds > 3, steps: [{{send: email, template: tips}}]}}]}}]\n      b: [{{wait: 2d}}]\n  {SEND}", False),
+    # A fallback on a channel of no cap may leave room.
+    ("starved-by-cap", f"{CAP}steps:\n  - {{send: email, template: tips, fallback: push}}\n  - wait: 1d\n  {SEND}", False),
+    ("starved-by-cap", "# topology.yaml\npolicies: {caps: [{at_most: 1, per: 7d}]}\n# programs/p.yaml\nsteps:\n  - {send: email, template: tips, fallback: push}\n  - wait: 1d\n  - send: email\n    template: tips\n", True),
+    # Pieces of a series count, and come too fast themselves.
+    ("starved-by-cap", f"{CAP}steps:\n  - {{series: email, every: 3d, pieces: [welcome, tips]}}", True),
+    ("starved-by-cap", f"{CAP}steps:\n  - {{series: email, every: 3d, pieces: [welcome, tips], when_capped: wait, hold_at_most: 5d}}", False),
+    ("starved-by-cap", f"{CAP}steps:\n  - {{series: email, every: 7d, pieces: [welcome, tips]}}\n  - wait: 5d\n  {SEND}", False),
+    ("starved-by-cap", f"{CAP}steps:\n  - {{series: email, every: 1d, pieces: [welcome], hold_at_most: 1d}}\n  {SEND}", True),
+    ("starved-by-cap", f"{CAP}reenter: always\nsteps:\n  - {{series: email, every: 1d, pieces: [welcome], hold_at_most: 1d}}\n  {SEND}", False),
     ("starved-by-cap", f"{CAP}steps:\n  {SEND}- wait: 1d\n  - send: push\n    template: a", False),
     ("starved-by-cap", f"{CAP}steps:\n  {SEND}- wait_for: email_clicked\n    timeout: 6d\n  {SEND}", True),
     ("starved-by-cap", f"{CAP}steps:\n  {SEND}- wait_for: email_clicked\n    timeout: 8d\n  {SEND}", False),

@@ -27,7 +27,6 @@ class Alert(Node):
     channel: str
     message: Fn
     text: str
-    context: bool = False
     due_ms: int = 0
     purpose: str = ""
 

@@ -43,7 +43,6 @@ class Route(Node):
     text: str = ""
     keeps_owner: bool = False
     tells: bool = True
-    context: bool = False
     due_ms: int = 0
     purpose: str = ""
 

@@ -15,6 +15,7 @@ from typing import Final
 from processor.language.compile import Loaded, load_topology
 from processor.language.lint import (
     brakes,
+    caps,
     channels,
     competing,
     conditions,
@@ -50,6 +51,7 @@ RULES: Final[Mapping[str, Rule]] = {
     for rule in (
         *steps.RULES,
         *endings.RULES,
+        *caps.RULES,
         *policies.RULES,
         *people.RULES,
         *channels.RULES,

@@ -118,7 +118,8 @@ def takes_ms(node: Node) -> float:
     if isinstance(node, Series):
         return (node.every_ms + node.hold_ms) * len(node.pieces)
     if isinstance(node, WaitTo):
-        return node.offset_ms + DAY_MS if node.after_step else inf
+        more = 0 if node.weekdays is None else _WEEK_DAYS
+        return node.offset_ms + (more + 1) * DAY_MS if node.after_step else inf
     if isinstance(node, WaitBest):
         return DAY_MS
     if isinstance(node, WaitClock):

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from processor.core.model import Cap, Entry, Node, Program, QuietHours, Topology
-from processor.core.nodes import Alert, Repeat, Route, Send, WaitBest, WaitClock
+from processor.core.nodes import Alert, Route, Send, WaitBest, WaitClock
 from processor.core.time import DAY_MINUTES, MINUTE_MS, format_duration
-from processor.language.lint.flow import Stop, TooManyError, paths, reached, takes_ms, targets
+from processor.language.lint.flow import targets
 from processor.language.lint.registry import Finding, Lint, Rule
 from processor.language.problems import quoted
 
@@ -47,82 +47,6 @@ def _covers(rule: Cap | QuietHours, send: Send) -> bool:
     return (not rule.channels or send.channel in rule.channels) and (
         not rule.purposes or send.purpose in rule.purposes
     )
-
-
-# ---------------------------------------------------------------------------------------------------- caps
-
-
-def _starved_by_cap(lint: Lint) -> Iterator[Finding]:
-    topology = lint.topology
-    for program in lint.programs:
-        alive = reached(program)
-        for node in program.nodes.values():
-            if not isinstance(node, Send) or node.id not in alive or not _is_bound(topology, node):
-                continue
-            for cap in topology.policies.caps:
-                if not _covers(cap, node):
-                    continue
-                why = _always_capped(topology, program, node, cap) or _loop_capped(
-                    topology, program, node, cap
-                )
-                if why:
-                    message = (
-                        f"the cap {cap.name} (at most {cap.at_most} in {format_duration(cap.per_ms)}) {why}"
-                    )
-                    fix = "wait longer before it, or write when_capped: wait with a longer hold_at_most"
-                    yield Finding(lint.step(program, node), message, fix)
-                    break
-
-
-def _always_capped(topology: Topology, program: Program, send: Send, cap: Cap) -> str:
-    """Say why the cap holds the send back on every way to it, even where every wait lasts longest; or ""."""
-    if send.id == program.first:
-        return ""
-    try:
-        if not all(_capped_on(topology, way, cap) for way in paths(program, program.first, send.id)):
-            return ""
-    except TooManyError:
-        return ""
-    return f"never leaves room for {quoted(send.id)}: the program's own sends before it use it up"
-
-
-def _capped_on(topology: Topology, way: list[Stop], cap: Cap) -> bool:
-    """Walk a way, counting the sends that the cap lets through; is the last one held back for good?"""
-    made: list[float] = []
-    held = False
-    for stop in way:
-        node = stop.node
-        if not isinstance(node, Send) or not _is_bound(topology, node) or not _covers(cap, node):
-            continue
-        counted = [at for at in made if stop.at_ms - at < cap.per_ms]
-        held = len(counted) >= cap.at_most
-        if held and node.when_capped == "wait":
-            free_ms = counted[len(counted) - cap.at_most] + cap.per_ms
-            if free_ms - stop.at_ms < node.hold_ms:
-                return False  # it goes out later, which moves all that follows
-        if not held:
-            made.append(stop.at_ms)
-    return held
-
-
-def _loop_capped(topology: Topology, program: Program, send: Send, cap: Cap) -> str:
-    """Say why later rounds of a repeat are capped: its longest round is too short for the cap; or ""."""
-    for node in program.nodes.values():
-        if not isinstance(node, Repeat) or node.times <= cap.at_most:
-            continue
-        try:
-            ways = list(paths(program, node.id, node.id))
-        except TooManyError:
-            continue
-        rounds = [way for way in ways if any(stop.node is send for stop in way)]
-        if not rounds:
-            continue
-        longest = max(way[-2].at_ms + takes_ms(way[-2].node) for way in rounds)
-        wait_ms = send.hold_ms if send.when_capped == "wait" else 0
-        if longest * cap.at_most + wait_ms < cap.per_ms:
-            rounds_made = f"round {cap.at_most} of {node.times}"
-            return f"stops {quoted(send.id)} after {rounds_made}: a round is too short for it"
-    return ""
 
 
 # --------------------------------------------------------------------------------------------- quiet hours
@@ -271,41 +195,6 @@ def _misused(lint: Lint) -> Iterator[Finding]:
 
 
 RULES: Final = (
-    Rule(
-        name="starved-by-cap",
-        severity="warning",
-        summary="A cap never lets a step send, or stops a repeat after its first rounds.",
-        why="The program's own sends use the cap up, on every way to the step and even where each wait "
-        "lasts as long as it can. With `when_capped: skip` the step is skipped every time; with "
-        "`wait` it is held, and skipped when `hold_at_most` ends before the cap frees.",
-        example="""\
-# topology.yaml
-policies:
-  caps: [{at_most: 1, per: 7d, channels: [email]}]
-# programs/tips.yaml
-steps:
-  - send: email
-    template: welcome
-  - wait: 1d
-  - send: email
-    template: tips
-""",
-        better="""\
-# topology.yaml
-policies:
-  caps: [{at_most: 1, per: 7d, channels: [email]}]
-# programs/tips.yaml
-steps:
-  - send: email
-    template: welcome
-  - wait: 1d
-  - send: email
-    template: tips
-    when_capped: wait
-    hold_at_most: 7d
-""",
-        check=_starved_by_cap,
-    ),
     Rule(
         name="starved-by-quiet-hours",
         severity="warning",
