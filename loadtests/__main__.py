@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import processor
-from loadtests import core, embedded, growth, latency, nine, partitions, recovery, timers, wire, worker
+from loadtests import core, cost, embedded, growth, latency, nine, partitions, recovery, timers, wire, worker
 from loadtests.apart import apart
 from loadtests.peers import measured as peers
 
@@ -33,6 +33,7 @@ WAITING = 10_000_000
 WAKEUPS = 500_000
 AT_NINE, AT_NINE_LIVE, AT_NINE_RATE = 1_000_000, 200_000, 2_000
 RECOVERED = 1_000_000
+COST_EVENTS = 300_000
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 CONTACTS_PER_EVENT = 0.25  # four events a contact, which gives rows and shares as docs/performance.md says
 
@@ -79,6 +80,13 @@ def _embedded(bounds: Bounds) -> Iterator[Figures]:
     for law in LAWS:
         with tempfile.TemporaryDirectory() as folder:
             yield f"embedded_{law}", embedded.measure(Path(folder), bounds.events, bounds.drawn, law)
+
+
+def _cost(bounds: Bounds) -> Iterator[Figures]:
+    count = min(bounds.events, COST_EVENTS)
+    yield "cost", cost.measure(count, max(1, int(count * CONTACTS_PER_EVENT)))
+    if counted := cost.instructions():
+        yield "cost_instructions", counted
 
 
 def _demo(bounds: Bounds) -> Iterator[Figures]:
@@ -149,6 +157,7 @@ def _peers(bounds: Bounds) -> Iterator[Figures]:
 
 MEASUREMENTS: dict[str, Callable[[Bounds], Iterator[Figures]]] = {
     "core": _core,
+    "cost": _cost,
     "embedded": _embedded,
     "demo": _demo,
     "wire": _wire,
