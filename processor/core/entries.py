@@ -20,15 +20,24 @@ from processor.core.shared import LEASE_WAITERS_MAX, Claim
 from processor.core.test_list import is_test
 
 if TYPE_CHECKING:
-    from processor.core.model import Entry, Program
+    from processor.core.model import Entry, Program, Reaction
     from processor.core.turn import Turn
 
-__all__ = ["ENTRY_BYTES_MAX", "consider", "granted", "take_unit"]
+__all__ = ["ENTRY_BYTES_MAX", "consider", "consider_all", "granted", "take_unit"]
 
 ENTRY_BYTES_MAX: Final = 4_096  # beyond it the largest kept properties are let go ("entry_trimmed")
 KEY_CHARS_MAX: Final = 200
 
 _encode = msgspec.msgpack.Encoder().encode
+
+
+def consider_all(turn: Turn, reaction: Reaction) -> None:
+    """The event at hand is a trigger: consider the entries that it may be meant for, and no others."""
+    entries = reaction.entries
+    if reaction.by_match is not None:
+        entries = reaction.by_match.get(turn.props.get(reaction.match), ())
+    for entry in entries:
+        consider(turn, entry, turn.event_id or f"{turn.event_type}@{turn.now_ms}")
 
 
 def consider(turn: Turn, entry: Entry, cause: str) -> None:

@@ -15,22 +15,20 @@ from processor.core.brakes import let_go, sweeps_brake
 from processor.core.built_in import BUILT_IN
 from processor.core.consenting import lapse
 from processor.core.enrollments import end, fire, hear, look, remove, run
-from processor.core.entries import consider
+from processor.core.entries import consider, consider_all
 from processor.core.erasure import admit, erase, erase_by_message, refuse_message
 from processor.core.events import Due, Event, Message
 from processor.core.handover import note_event, note_points
-from processor.core.history import record as record_history
 from processor.core.identity import IDENTIFYING, ask_to_depart, event_of, point_here, travel
 from processor.core.lifecycle import ACTIVE, ENDED
 from processor.core.outputs import Decision
-from processor.core.relations import keep
+from processor.core.remembering import remember
 from processor.core.schema import OPERATORS_EVENTS
-from processor.core.scoring import apply_rules, check_grade, predict, stay_active
+from processor.core.scoring import check_grade, score
 from processor.core.segments import refresh_segments
 from processor.core.sweeps import owed
-from processor.core.time import hour
 from processor.core.timers import arm_date, arm_dates, arm_idle, earliest, idle_since, postpone_idle, take_due
-from processor.core.turn import Turn, zone_of
+from processor.core.turn import Turn
 
 if TYPE_CHECKING:
     from processor.core.events import Input
@@ -163,9 +161,9 @@ def _apply(turn: Turn, event_type: str, props: dict[str, Any]) -> None:
     if reaction is None:
         return
     if reaction.series or reaction.relations:
-        _remember(turn, reaction)
+        remember(turn, reaction)
     if reaction.rules or reaction.wakes or reaction.predicts:
-        _score(turn, reaction)
+        score(turn, reaction)
     if turn.stale:
         refresh_segments(turn)
     row = turn.row
@@ -173,33 +171,8 @@ def _apply(turn: Turn, event_type: str, props: dict[str, Any]) -> None:
         arm_idle(turn, reaction.activity)
     if _concerns(reaction.programs, row.inside):
         _tell(turn, reaction)
-    for entry in reaction.entries:
-        consider(turn, entry, turn.event_id or f"{event_type}@{turn.now_ms}")
-
-
-def _score(turn: Turn, reaction: Reaction) -> None:
-    """Points by rules, then what the models say to them."""
-    if reaction.rules:
-        apply_rules(turn, reaction.rules, turn.now_ms - turn.occurred_ms)
-    if reaction.wakes:
-        stay_active(turn, reaction.wakes)
-    if reaction.predicts:
-        predict(turn, reaction.predicts)
-
-
-def _remember(turn: Turn, reaction: Reaction) -> None:
-    if reaction.relations:
-        keep(turn, reaction.relations)
-    history = turn.row.history
-    for spec in reaction.series:
-        if spec.where is None or spec.where(turn):
-            value = turn.props.get(spec.value) if spec.value else None
-            if spec.by_hour:
-                value = hour(turn.occurred_ms, zone_of(turn))
-            record_history(history, spec, turn.occurred_ms, value, turn.now_ms)
-            readers = turn.topology.segments_by_series.get(spec.key)
-            if readers:
-                turn.stale.extend(readers)
+    if reaction.entries:
+        consider_all(turn, reaction)
 
 
 def _tell(turn: Turn, reaction: Reaction) -> None:

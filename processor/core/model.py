@@ -325,6 +325,8 @@ class Reaction:
     series: tuple[SeriesSpec, ...] = ()
     rules: tuple[ScoreRule, ...] = ()
     entries: tuple[Entry, ...] = ()
+    match: str = ""  # a property that tells the entries apart, and them by its value
+    by_match: dict[Any, tuple[Entry, ...]] | None = None
     programs: frozenset[str] = frozenset()
     relations: tuple[RelationSpec, ...] = ()
     activity: tuple[Entry, ...] = ()  # inactivity entries whose clock it sets

@@ -20,13 +20,13 @@ from processor.core.time import DAY_MS
 from processor.core.turn import NEVER_MS
 
 if TYPE_CHECKING:
-    from processor.core.model import ScoreModel, ScoreRule
+    from processor.core.model import Reaction, ScoreModel, ScoreRule
     from processor.core.predicting import Trigger
     from processor.core.turn import Turn
 
 __all__ = [
     "add_points", "apply_rules", "check_grade", "evaluate", "grade_now", "lose", "predict", "regrade",
-    "score_now", "set_score", "stay_active",
+    "score", "score_now", "set_score", "stay_active",
 ]  # fmt: skip
 
 
@@ -94,6 +94,16 @@ def _next_crossing(model: ScoreModel, score: Score, value: float, now_ms: int) -
     bound = model.bounds[below - 1] if below else 0.0
     soonest = now_ms + DAY_MS if model.compared_freely else NEVER_MS
     return min(soonest, falls_below(model, score, value, now_ms, bound))
+
+
+def score(turn: Turn, reaction: Reaction) -> None:
+    """An event: points by rules, then what the models say to them."""
+    if reaction.rules:
+        apply_rules(turn, reaction.rules, turn.now_ms - turn.occurred_ms)
+    if reaction.wakes:
+        stay_active(turn, reaction.wakes)
+    if reaction.predicts:
+        predict(turn, reaction.predicts)
 
 
 def apply_rules(turn: Turn, rules: tuple[ScoreRule, ...], age_ms: int) -> None:

@@ -134,8 +134,10 @@ def arm_date(turn: Turn, entry: Entry, after_ms: int) -> None:
 
 
 def _set_date(turn: Turn, entry: Entry, due_ms: int | None) -> None:
-    timers = turn.row.change_timers()
+    if due_ms is None and not _date_timer(turn, entry):
+        return  # most contacts have no such date: nothing is written for them
     label = f"{entry.program}/{entry.id}"
+    timers = turn.row.change_timers()
     timers[:] = [timer for timer in timers if not (timer.kind == "date" and timer.name == label)]
     turn.retimed = True
     if due_ms is not None:

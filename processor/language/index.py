@@ -54,7 +54,7 @@ def reactions(parts: Parts) -> dict[str, Reaction]:
             series=tuple(spec for spec in series if spec.event == name),
             rules=rules,
             relations=tuple(spec for spec in parts.relations if spec.event == name),
-            entries=_highest_first([entry for entry in entries if entry.event == name], parts.programs),
+            **_entries(_highest_first([entry for entry in entries if entry.event == name], parts.programs)),
             programs=frozenset(
                 program.name for program in parts.programs.values() if _listens(program, name)
             ),
@@ -65,6 +65,23 @@ def reactions(parts: Parts) -> dict[str, Reaction]:
         if reaction != Reaction():
             made[name] = reaction
     return made
+
+
+def _entries(entries: tuple[Entry, ...]) -> dict[str, Any]:
+    """Return the entries of an event type, and them by the property that tells most apart, if all match one.
+
+    Of a hundred programs that wait for a segment each, a contact who comes into one concerns one.
+    """
+    found: dict[str, Any] = {"entries": entries}
+    matches = [dict(entry.match) for entry in entries]
+    shared = set.intersection(*(set(match) for match in matches)) if len(matches) > 1 else set[str]()
+    if shared:
+        name = max(sorted(shared), key=lambda key: len({match[key] for match in matches}))
+        by_value: dict[Any, list[Entry]] = {}
+        for entry, match in zip(entries, matches, strict=True):
+            by_value.setdefault(match[name], []).append(entry)
+        found |= {"match": name, "by_match": {value: tuple(these) for value, these in by_value.items()}}
+    return found
 
 
 def always(programs: Iterable[Program]) -> Reaction:
