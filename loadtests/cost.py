@@ -12,6 +12,7 @@ not depend on what else the machine does.
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import shutil
 import statistics
@@ -143,7 +144,8 @@ def instructions() -> dict[str, Any]:
             command = [valgrind, "--tool=callgrind", f"--callgrind-out-file={folder}/{name}.out"]
             command += [f"--toggle-collect={function}" for function in _FUNCTIONS]
             command += [sys.executable, "-m", "loadtests.cost", str(path)]
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            fixed = os.environ | {"PYTHONHASHSEED": "0"}
+            done = subprocess.run(command, capture_output=True, text=True, check=True, env=fixed)
             collected = _COUNT.search(done.stderr)
             assert collected is not None, "callgrind says how much it collected"
             found[name] = int(collected[1]) // COUNTED
@@ -156,4 +158,5 @@ def instructions() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    _Core(load_topology(Path(sys.argv[1])).topology, lines(COUNTED, COUNTED // 4)).work(COUNTED)
+    with few_collections():
+        _Core(load_topology(Path(sys.argv[1])).topology, lines(COUNTED, COUNTED // 4)).work(COUNTED)
