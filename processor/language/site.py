@@ -13,11 +13,16 @@ from processor.language.expressions import Compiler
 from processor.language.records import Form
 from processor.language.scores import points
 
-__all__ = ["Builder", "Placer", "Site"]
+__all__ = ["Builder", "Placer", "Site", "is_personal"]
 
 
 # What an expression reads of the contact itself, rather than of the event at hand.
 _PERSONAL: Final = ("attributes", "scores", "segments", "lists", "events", "series", "relations")
+
+
+def is_personal(made: Expression) -> bool:
+    """Whether an expression is made of what is known of the contact."""
+    return any(getattr(made.uses, field) for field in _PERSONAL)
 
 
 class Placer(Protocol):
@@ -97,7 +102,7 @@ class Site(msgspec.Struct):
 
     def _named(self, name: str, made: Expression) -> Expression:
         """Keep what goes into a command under this name."""
-        if any(getattr(made.uses, field) for field in _PERSONAL):
+        if is_personal(made):
             self.personal.add(name)
         return self._keep(made)
 

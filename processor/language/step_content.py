@@ -6,7 +6,7 @@ from processor.core.content import LOCALE, Pick
 from processor.core.model import Channel
 from processor.language.problems import instead, quoted
 from processor.language.records import Form
-from processor.language.site import Site
+from processor.language.site import Site, is_personal
 from processor.language.step_names import slug
 
 __all__ = ["build_blocks", "build_variants"]
@@ -37,7 +37,13 @@ def build_blocks(site: Site) -> tuple[tuple[str, tuple[Pick, ...]], ...]:
     if isinstance(values, Form) and "blocks" in values:
         message = "what blocks show travels as the value blocks, and there is one of that name"
         site.wrong("blocks", "bad-name", message, "write another name for that value", values)
-    return tuple((name, tuple(_shown(site, one) for one in shown)) for name, shown in given.values.items())
+    before = len(site.expressions)
+    made = tuple((name, tuple(_shown(site, one) for one in shown)) for name, shown in given.values.items())
+    if any(is_personal(one) for one in site.expressions[before:]) or any(
+        pick.locales for _, picks in made for pick in picks
+    ):
+        site.personal.add("blocks")  # which is shown tells as much
+    return made
 
 
 def _shown(site: Site, given: Form | str) -> Pick:

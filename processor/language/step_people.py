@@ -25,6 +25,7 @@ def build_alert(site: Site) -> Node:
         fix = f"write one of {listed(people)}" if people else "declare a channel of kind alert or task"
         site.wrong("alert", "wrong-channel", message, fix)
     text = site.text("message")
+    _mark_context(site)
     return Alert(
         id=site.id,
         next=site.next,
@@ -40,6 +41,7 @@ def build_alert(site: Site) -> Node:
 def build_route(site: Site) -> Node:
     """Return the node of a route step."""
     because = site.text("because") if "because" in site.form else None
+    _mark_context(site)
     return Route(
         id=site.id,
         next=site.next,
@@ -62,6 +64,12 @@ def build_assign(site: Site) -> Node:
         keeps_owner=site.form.get("by") == "owner",
         tells=False,
     )
+
+
+def _mark_context(site: Site) -> None:
+    """What is known of the contact is, where it travels, a value like any other."""
+    if site.form.get("context", False):
+        site.personal.add("context")
 
 
 def _territories(site: Site, key: str) -> tuple[Territory, ...]:

@@ -129,6 +129,25 @@ def test_no_profile_value_leaves_without_consent(tmp_path):
     assert commands[2].values == {"who": "Ana", "n": 3}
 
 
+def test_blocks_that_a_profile_picks_and_the_context_of_a_hand_over_are_personal_too(tmp_path):
+    steps = """
+    entry: {on: seen}
+    steps:
+      - send: push
+        template: hello
+        blocks: {top: [{if: 'profile.name == "Ana"', show: ana}, {show: all}]}
+      - {send: push, template: other, blocks: {top: [{if: event.n > 1, show: many}, {show: few}]}}
+      - {alert: slack, message: look, context: true}
+    """
+    log = [event("profile_updated", 0, name="Ana"), event("seen", 1, n=3)]
+    commands, _, _, _ = run(log, tmp_path, steps)
+    assert [c.values for c in commands] == [{}, {"blocks": {"top": "many"}}, {"message": "look"}]
+    log.insert(1, agreed(0.5, "personal"))
+    commands, _, _, _ = run(log, tmp_path, steps)
+    assert commands[0].values == {"blocks": {"top": "ana"}}
+    assert "context" in commands[2].values
+
+
 def test_the_policy_can_be_for_some_channels_only(tmp_path):
     base = BASE.replace("channels: [push, erp, slack]", "channels: [erp]")
     log = [event("profile_updated", 0, name="Ana"), event("seen", 1, n=3)]
