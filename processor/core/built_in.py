@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from processor.core.addresses import release_address, suppress_address
 from processor.core.brakes import say
 from processor.core.consenting import change_preferences, confirm, grant, withdraw
 from processor.core.profile import join_list, leave_list, update_profile
@@ -38,4 +39,6 @@ BUILT_IN: dict[str, Callable[[Turn, dict[str, Any]], None]] = {
     "program_resumed": say,
     "held_released": say,
     "held_dropped": say,
+    "address_suppressed": suppress_address,
+    "address_released": release_address,
 }

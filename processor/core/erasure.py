@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from processor.core.addresses import leave_addresses
 from processor.core.events import Message
 from processor.core.ids import command_id, enrollment_id
 from processor.core.leases import give_back
@@ -86,6 +87,7 @@ def erase(turn: Turn, event_id: str, at_ms: int, asked_by: str = "") -> None:
     detail: dict[str, Any] = {"enrollments": ended, "channels": channels, "other_ids": len(others)}
     reason = "alias" if row.alias else "other_id" if asked_by else "asked"
     turn.out.append(Decision("erased", turn.contact_id, at_ms, "", 0, "", "", reason, detail))
+    leave_addresses(turn)
     body = {"from": turn.contact_id, "event": event_id}
     turn.out.extend([Message("erase", name, at_ms, body) for name in others])
     let_go(turn)

@@ -55,6 +55,8 @@ def travel(turn: Turn, message: Message) -> bool:
         _arrive(turn, message)
     elif message.kind == "shorten":
         _shorten(turn, message)
+    elif message.kind == "address_told" and _pass_on(turn, message.kind, message.body, message.at_ms):
+        pass  # what is known of an address is for whoever has it now
     else:
         return False
     return True

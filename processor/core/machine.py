@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from processor.core.addresses import suppress, take_address
 from processor.core.admission import contest, keep_nothing, woken
 from processor.core.arrivals import clamped, is_duplicate, note_late, passed_on
 from processor.core.brakes import let_go, sweeps_brake
@@ -160,6 +161,8 @@ def _apply(turn: Turn, event_type: str, props: dict[str, Any]) -> None:
     reaction = topology.reactions.get(event_type)
     if reaction is None:
         return
+    if reaction.suppresses:
+        suppress(turn, reaction.suppresses)
     if reaction.series or reaction.relations:
         remember(turn, reaction)
     if reaction.rules or reaction.wakes or reaction.predicts:
@@ -355,6 +358,8 @@ def _message(turn: Turn, message: Message, watermark_ms: int) -> None:
     turn.now_ms = turn.occurred_ms = row.clock_ms
     if travel(turn, message):
         pass
+    elif message.kind.startswith("address_"):
+        take_address(turn, message)
     elif message.kind == "wake":
         woken(turn, message.body)
     else:

@@ -330,6 +330,7 @@ class Reaction:
     programs: frozenset[str] = frozenset()
     relations: tuple[RelationSpec, ...] = ()
     activity: tuple[Entry, ...] = ()  # inactivity entries whose clock it sets
+    suppresses: tuple[str, ...] = ()  # channels on which it suppresses the contact's address
     wakes: tuple[str, ...] = ()  # score models whose inactivity it ends
     predicts: tuple[Trigger, ...] = ()  # models that are evaluated at it
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mypy_extensions import i64
 
+from processor.core.addresses import copy_standing, standing
 from processor.core.dormant import covers, keep_sends_after, spared_until
 from processor.core.ids import share_of
 from processor.core.named import PENDING
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from processor.core.turn import Turn
 
 __all__ = [
-    "SEND", "Verdict", "expiry", "has_consent", "in_holdout", "is_confirmation", "judge", "remember_send",
+    "ASKED", "SEND", "Verdict", "expiry", "has_consent", "in_holdout", "is_confirmation", "judge",
+    "remember_send",
 ]  # fmt: skip
 
 
@@ -43,6 +45,7 @@ class Verdict:
 
 
 SEND: Final = Verdict("send")
+ASKED: Final = "address_asked"  # the rule that holds a send until the address's home has answered
 
 
 def has_consent(turn: Turn, purpose: str, channel: str = "") -> bool:
@@ -78,10 +81,15 @@ def judge(
         return SEND
     if channel.address and not turn.row.attributes.get(channel.address):
         return Verdict("skip", "no_address")
-    if purpose.transactional or is_confirmation(turn, purpose, channel.name, template):
-        return SEND
-    if purpose.consent and not has_consent(turn, purpose.name, channel.name):
+    free = purpose.transactional or is_confirmation(turn, purpose, channel.name, template)
+    if not free and purpose.consent and not has_consent(turn, purpose.name, channel.name):
         return Verdict("skip", "no_consent")
+    if channel.guards:
+        barred = _of_address(turn, channel)
+        if barred is not None:
+            return barred
+    if free:
+        return SEND
     if turn.topology.test_list is not None and is_test(turn):
         return SEND
     policies = turn.topology.policies
@@ -93,7 +101,8 @@ def judge(
             until = spared_until(turn, rule)
             if until:
                 return Verdict(when_capped, f"dormant:{rule.name}", until)
-    return _under_caps(turn, purpose.name, channel.name, when_capped)
+    verdict = _under_caps(turn, purpose.name, channel.name, when_capped)
+    return _one_copy(turn, channel) if verdict is SEND and channel.one_copy_ms else verdict
 
 
 def _under_caps(turn: Turn, purpose: str, channel: str, when_capped: str) -> Verdict:
@@ -104,6 +113,22 @@ def _under_caps(turn: Turn, purpose: str, channel: str, when_capped: str) -> Ver
             if until:
                 return Verdict(when_capped, f"cap:{cap.name}", until)
     return SEND
+
+
+def _of_address(turn: Turn, channel: Channel) -> Verdict | None:
+    """The verdict of a suppressed address, or of one that is still asked about; None where it is free."""
+    rule, held_until = standing(turn, channel)
+    if held_until:
+        return Verdict("wait", ASKED, held_until)
+    return Verdict("skip", f"address:{rule}") if rule else None
+
+
+def _one_copy(turn: Turn, channel: Channel) -> Verdict:
+    """The verdict where contacts with one address get one copy."""
+    goes, held_until = copy_standing(turn, channel)
+    if held_until:
+        return Verdict("wait", ASKED, held_until)
+    return SEND if goes else Verdict("skip", "one_copy")
 
 
 def _silent_now(turn: Turn, purpose: str, channel: str, when_quiet: str) -> Verdict | None:

@@ -48,6 +48,8 @@ BUILT_IN_EVENTS: Final[Mapping[str, Mapping[str, str]]] = {
     "contact_removed": {"program": "string"},
     "contact_identified": {"anonymous_id": "string"},
     "contacts_merged": {"other_id": "string"},
+    "address_suppressed": {"channel": "string", "address": "string?", "because": "string?"},
+    "address_released": {"channel": "string", "address": "string?"},
     "timers_released": {},
     "contact_erased": {"request": "string?"},
     "program_paused": {"program": "string", "by": "string?", "because": "string?"},

@@ -39,6 +39,11 @@ class Channel:
     cost: float = 0.0  # of one command, in the topology's currency
     failed_by: str = ""  # the event type by which the channel reports that it could not deliver
     cancels: bool = False  # it takes commands of kind cancel
+    guards: bool = False  # its addresses can be suppressed
+    suppressed_by: tuple[str, ...] = ()  # event types that do so
+    one_copy_ms: int = (
+        0  # two contacts with one address get one copy of a message in this time; 0: do not ask
+    )
 
 
 @dataclass(frozen=True)

@@ -228,7 +228,7 @@ def _compile(
     timezone = zone(form.get("timezone", "UTC"))
     kept = relations(form, compiler)
     ordered = segments(form, compiler)
-    made_channels = channels(form)
+    made_channels = channels(form, compiler.problems)
     programs, sources = _programs(form, forms, compiler, made_channels)
     rules_of_sending = policies(form, compiler.problems, programs.values())
     parts = Parts(
@@ -240,6 +240,7 @@ def _compile(
         expressions=compiler.compiled,
         relations=kept,
         dormant=rules_of_sending.dormant,
+        channels=tuple(made_channels.values()),
     )
     entries = [entry for one in programs.values() for entry in one.entries]
     dates = tuple(entry for entry in entries if entry.kind == "date")

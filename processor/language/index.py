@@ -10,6 +10,7 @@ import msgspec
 
 from processor.core.history import merge_series, series_spec
 from processor.core.model import (
+    Channel,
     Dormant,
     Entry,
     Expression,
@@ -39,6 +40,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     expressions: list[Expression]
     relations: tuple[RelationSpec, ...] = ()
     dormant: tuple[Dormant, ...] = ()
+    channels: tuple[Channel, ...] = ()
 
 
 def reactions(parts: Parts) -> dict[str, Reaction]:
@@ -61,6 +63,7 @@ def reactions(parts: Parts) -> dict[str, Reaction]:
             activity=tuple(entry for entry in idle if name in (entry.activities or parts.declared)),
             wakes=tuple(parts.scoring.wakes.get(name, ())),
             predicts=tuple(parts.scoring.predicts.get(name, ())),
+            suppresses=tuple(one.name for one in parts.channels if name in one.suppressed_by),
         )
         if reaction != Reaction():
             made[name] = reaction

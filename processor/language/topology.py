@@ -136,10 +136,15 @@ def purposes(form: Form, problems: Problems) -> dict[str, Purpose]:
     return made
 
 
-def channels(form: Form) -> dict[str, Channel]:
-    """Return the channels."""
+def channels(form: Form, problems: Problems) -> dict[str, Channel]:
+    """Return the channels; one that is to guard its addresses and has none is reported."""
     made = {}
     for name, given in form.get("channels", Form(form.mark)).values.items():
+        guards = "suppressed_by" in given or "one_copy" in given
+        if guards and not given.get("address") and not given.broken:
+            key = "suppressed_by" if "suppressed_by" in given else "one_copy"
+            message = f"the channel {quoted(name)} does not say where its addresses are"
+            problems.error(given.at(key), "no-address", message, "write address: and a profile attribute")
         made[name] = Channel(
             name=name,
             kind=given.get("kind", "message"),
@@ -149,6 +154,9 @@ def channels(form: Form) -> dict[str, Channel]:
             cost=float(given.get("cost", 0)),
             failed_by=given.get("failed_by", ""),
             cancels=given.get("cancels", False),
+            guards=guards,
+            suppressed_by=tuple(given.get("suppressed_by", ())),
+            one_copy_ms=given.get("one_copy", 0),
         )
     return made
 

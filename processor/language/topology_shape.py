@@ -101,6 +101,14 @@ _CHANNEL: Final = Record(
             Boolean(),
             "it takes commands of kind cancel, by which it drops what is left of a purpose; default no",
         ),
+        "suppressed_by": Field(
+            ListOf(item=Ref(kind="published", examples=("complained",))),
+            "events that suppress the contact's address: nobody who has it is sent anything on this channel",
+        ),
+        "one_copy": Field(
+            Duration(examples=("7d",)),
+            "contacts with one address get one copy of a message in this time; each send asks for it",
+        ),
         "templates": Field(
             ListOf(item=Text()), "the templates it has; any name is allowed where this is absent"
         ),

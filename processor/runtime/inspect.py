@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from processor.codec.murmur2 import partition_of
+from processor.core.addresses import is_known_list
 from processor.core.decay import decayed
 from processor.core.lifecycle import EnrollmentState, TrackState
 from processor.core.model import Topology
@@ -241,7 +242,7 @@ def seen(topology: Topology, contact: str, data: bytes, at_ms: int | None = None
         row.alias,
         row.attributes,
         tuple((key, answer.granted, answer.at_ms) for key, answer in row.consents.all().items()),
-        row.lists,
+        {name: since_ms for name, since_ms in row.lists.items() if is_known_list(name)},
         tuple(scores),
         row.segments,
         tuple(_enrollments(row)),

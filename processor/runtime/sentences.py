@@ -42,6 +42,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "outranked": "the contact is in {by}, which goes before it",
     },
     "held": {
+        "address_asked": "it is asked whether its address may be sent to",
         "quiet_hours": "quiet hours",
         "blackout": "the blackout {name}",
         "cap": "the cap {name} is used up",
@@ -72,10 +73,13 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "dormant": "the contact has been silent for long, and the limit {name} is used up",
         "budget": "the budget {name} is spent, and the step does not wait",
         "arbitration": "the program {by} went before it ({name})",
+        "address": "its address is suppressed ({name})",
+        "one_copy": "another contact with the same address got it",
         "held_too_long": "it was held for as long as it may be",
         "dropped": "an operator dropped what the program's breaker or pause had held",
     },
     "fell_back": {
+        "address": "its address for {channel} is suppressed ({name})",
         "no_address": "the contact has no address for {channel}",
         "no_consent": "the contact has not consented to {channel}",
         "failed": "the channel {channel} has reported that it could not deliver",
@@ -122,6 +126,11 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "arrived": "the contact {from} became this one",
         "stays": "contacts became each other at once; this is the one that stays",
     },
+    "address_suppressed": {"by_hand": "somebody said so"},
+    "not_suppressed": {
+        "no_address": "none is known, and the event names none",
+        "no_guard": "the channel does not guard its addresses",
+    },
     "not_merged": {
         "identified_before": "the id {id} was identified as {with}, and had become another contact before",
     },
@@ -133,6 +142,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "entry_trimmed": "the entry event is large: its {name} was not kept",
         "item_without_key": "an item of {name} has no key and was not kept",
         "item_trimmed": "an item is large: its {name} was not kept",
+        "holders_full": "more contacts have one address than are told of its suppression",
         "alias_chain": "too many contacts became one another in a row",
         "derived_events": "too much followed from one event; the rest was dropped",
     },
@@ -372,6 +382,13 @@ _SENTENCES: Final[Mapping[str, Callable[[Moment, Callable[[int], str]], str]]] =
     "merged": _words(_reason),
     **{kind: _words(say) for kind, say in PRIVACY.items()},
     "not_merged": _words(_reason),
+    "address_suppressed": _words(
+        lambda m: f"the address for {m.detail.get('channel')} is suppressed: {_reason(m)}"
+    ),
+    "address_released": _words(lambda m: f"the address for {m.detail.get('channel')} may be sent to again"),
+    "not_suppressed": _words(
+        lambda m: f"no address for {m.detail.get('channel')} was suppressed: {_reason(m)}"
+    ),
     "forwarded": _words(lambda m: f"event {m.detail.get('event')} went on to {m.detail.get('to')}"),
     "clamped": _words(lambda m: f"event {m.detail.get('event')} claimed a time ahead of its log; set back"),
     "late": _late,

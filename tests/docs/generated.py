@@ -19,6 +19,7 @@ from processor.codec import events as codec
 from processor.codec import outputs, registry, sizes
 from processor.codec.wire import WIRE_REASONS
 from processor.core import (
+    addresses,
     best,
     brake_home,
     enrollments,
@@ -124,7 +125,14 @@ LIMITS: tuple[tuple[Any, str, str, str], ...] = (
     (enrollments, "STEPS_PER_TURN_MAX", "steps of an enrollment in one turn", "it ends: `runaway`"),
     (machine, "DERIVED_MAX", "events that follow from one input", "the rest is dropped: `derived_events`"),
     (machine, "LOOKS_MAX", "rounds of looking at conditions in a turn", "the next input looks again"),
-    (identity, "HOPS_MAX", "contacts in a chain of merges", "the chain is cut: `alias_chain`"),
+    (identity, "HOPS_MAX", "aliases that a message passes", "it ends there: `alias_chain`"),
+    (
+        addresses,
+        "HOLDERS_MAX",
+        "contacts that the home of an address tells",
+        "the one that asked first is let go: `holders_full`",
+    ),
+    (addresses, "COPIES_MAX", "messages remembered of an address", "the oldest may be sent again"),
     (shared, "OPEN_SWEEPS_MAX", "sweeps open in a partition", "further schedules wait for the oldest walk"),
     (shared, "LEASE_WAITERS_MAX", "contacts waiting for a unit in a partition", "further ones are refused"),
     (

@@ -11,7 +11,7 @@ from processor.core.handover import reply_to
 from processor.core.ids import command_id
 from processor.core.lifecycle import move_track
 from processor.core.outputs import Command
-from processor.core.policies import Verdict, expiry, is_confirmation
+from processor.core.policies import ASKED, Verdict, expiry, is_confirmation
 from processor.core.profiling import withheld
 
 if TYPE_CHECKING:
@@ -127,7 +127,8 @@ def hold_back(
             record(turn, "held", enrollment, track.step, verdict.rule, detail | {"until": verdict.until_ms})
         return True
     if verdict.outcome == "wait":
-        give_up_ms = track.since_ms + hold_ms
+        asked = verdict.rule == ASKED  # an answer is on its way: however long that takes, it is waited for
+        give_up_ms = verdict.until_ms if asked else track.since_ms + hold_ms
         if turn.now_ms < give_up_ms:
             track.due_ms = min(verdict.until_ms, give_up_ms)
             turn.retimed = True

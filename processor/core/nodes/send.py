@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Send", "Way"]
 
-_OUT_OF_REACH: Final = frozenset({"no_address", "no_consent"})  # rules for which the next channel is asked
+_OUT_OF_REACH: Final = frozenset({"no_address", "no_consent"})  # rules for which the next channel is asked,
+_SUPPRESSED: Final = "address:"  # and those that begin like this
 _FAILED: Final = "!"  # before the channel's name in a track's note: it has reported a failure
+
+
+def _out_of_reach(rule: str) -> bool:
+    return rule in _OUT_OF_REACH or rule.startswith(_SUPPRESSED)
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ class Send(Node):
         verdict = self._judge(turn, enrollment, track, first)
         if verdict.outcome == "send":
             return self._command(turn, enrollment, track, first)
-        if self.fallbacks and verdict.rule in _OUT_OF_REACH:
+        if self.fallbacks and _out_of_reach(verdict.rule):
             return self._fall_back(turn, enrollment, track, first.channel, verdict.rule)
         return self._hold_back(turn, enrollment, track, verdict, first)
 
@@ -149,7 +154,7 @@ class Send(Node):
                         turn, "fell_back", enrollment, self.id, reason, {"channel": channel, "to_channel": to}
                     )
                 return self._command(turn, enrollment, track, way)
-            if verdict.rule not in _OUT_OF_REACH or way is self.fallbacks[-1]:
+            if not _out_of_reach(verdict.rule) or way is self.fallbacks[-1]:
                 return self._hold_back(turn, enrollment, track, verdict, way, dict(passed))
             passed.append((way.channel, verdict.rule))
         return self.next
