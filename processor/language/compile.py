@@ -225,7 +225,6 @@ def _compile(
     form: Form, forms: dict[str, Form], compiler: Compiler, scoring: Scoring, digest: str
 ) -> tuple[Topology, dict[str, ProgramSource]]:
     known = compiler.known
-    timezone = zone(form.get("timezone", "UTC"))
     kept = relations(form, compiler)
     ordered = segments(form, compiler)
     made_channels = channels(form, compiler.problems)
@@ -247,7 +246,7 @@ def _compile(
     topology = Topology(
         name=form.get("topology", ""),
         digest=digest,
-        timezone=timezone,
+        timezone=zone(form.get("timezone", "UTC")),
         zones=_zone_or_none,
         event_schemas=known.events,
         profile_schema=known.profile,

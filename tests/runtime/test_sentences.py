@@ -61,7 +61,7 @@ def reasons_of(tree, file):
                 found = named.get("reason") or next((t for t in reversed(texts[1:]) if t), "")
                 if found:
                     yield texts[0], found
-            elif name == "_decision" and len(texts) > 1:
+            elif name == "_decision" and len(texts) > 1 and texts[1]:
                 yield texts[0], texts[1]
             elif name == "end" and len(texts) > 1 and texts[0] == "exit":
                 yield "exited", texts[1]
