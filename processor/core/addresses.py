@@ -19,7 +19,6 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
-from processor.core.brakes import is_held
 from processor.core.events import Message
 from processor.core.lifecycle import ACTIVE, HELD, move_track
 from processor.core.outputs import Decision
@@ -214,7 +213,8 @@ def _wake(turn: Turn, channel: str) -> None:
             continue
         for track in enrollment.tracks:
             node = program.nodes.get(track.step)
-            if node is None or track.state != HELD or is_held(track) or not 0 < track.due_ms <= until_ms:
+            # Without a mark: a brake or a budget holds for reasons of its own.
+            if node is None or track.state != HELD or track.mark or not 0 < track.due_ms <= until_ms:
                 continue
             ways = [getattr(node, "channel", ""), *[way.channel for way in getattr(node, "fallbacks", ())]]
             if channel in ways:

@@ -383,9 +383,9 @@ _SENTENCES: Final[Mapping[str, Callable[[Moment, Callable[[int], str]], str]]] =
     **{kind: _words(say) for kind, say in PRIVACY.items()},
     "not_merged": _words(_reason),
     "address_suppressed": _words(
-        lambda m: f"the address for {m.detail.get('channel')} is suppressed: {_reason(m)}"
+        lambda m: f"its address for {m.detail.get('channel')} is suppressed: {_reason(m)}"
     ),
-    "address_released": _words(lambda m: f"the address for {m.detail.get('channel')} may be sent to again"),
+    "address_released": _words(lambda m: f"its address for {m.detail.get('channel')} may be sent to again"),
     "not_suppressed": _words(
         lambda m: f"no address for {m.detail.get('channel')} was suppressed: {_reason(m)}"
     ),
