@@ -127,10 +127,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "stays": "contacts became each other at once; this is the one that stays",
     },
     "address_suppressed": {"by_hand": "somebody said so"},
-    "not_suppressed": {
-        "no_address": "none is known, and the event names none",
-        "no_guard": "the channel does not guard its addresses",
-    },
+    "not_suppressed": {"no_address": "none is known", "no_guard": "the channel guards none"},
     "not_merged": {
         "identified_before": "the id {id} was identified as {with}, and had become another contact before",
     },
