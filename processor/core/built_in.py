@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from processor.core.addresses import release_address, suppress_address
 from processor.core.brakes import say
 from processor.core.consenting import change_preferences, confirm, grant, withdraw
+from processor.core.enrollments import remove
 from processor.core.profile import join_list, leave_list, update_profile
 from processor.core.timers import release
 
@@ -26,6 +27,10 @@ def _list_left(turn: Turn, props: dict[str, Any]) -> None:
     leave_list(turn, props["list"])
 
 
+def _contact_removed(turn: Turn, props: dict[str, Any]) -> None:
+    remove(turn, props["program"])
+
+
 BUILT_IN: dict[str, Callable[[Turn, dict[str, Any]], None]] = {
     "profile_updated": update_profile,
     "consent_granted": grant,
@@ -34,6 +39,7 @@ BUILT_IN: dict[str, Callable[[Turn, dict[str, Any]], None]] = {
     "preferences_changed": change_preferences,
     "list_joined": _list_joined,
     "list_left": _list_left,
+    "contact_removed": _contact_removed,
     "timers_released": release,
     "program_paused": say,
     "program_resumed": say,

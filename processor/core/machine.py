@@ -15,7 +15,7 @@ from processor.core.arrivals import clamped, is_duplicate, note_late, passed_on
 from processor.core.brakes import let_go, sweeps_brake
 from processor.core.built_in import BUILT_IN
 from processor.core.consenting import lapse
-from processor.core.enrollments import end, fire, hear, look, remove, run
+from processor.core.enrollments import end, fire, hear, look, run
 from processor.core.entries import consider, consider_all
 from processor.core.erasure import admit, erase, erase_by_message, refuse_message
 from processor.core.events import Due, Event, Message
@@ -156,8 +156,6 @@ def _apply(turn: Turn, event_type: str, props: dict[str, Any]) -> None:
             arm_dates(turn)
     elif event_type in IDENTIFYING:
         ask_to_depart(turn)
-    elif event_type == "contact_removed":
-        remove(turn, props["program"])
     reaction = topology.reactions.get(event_type)
     if reaction is None:
         return
