@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from processor.core.events import Event
     from processor.core.turn import Turn
 
-__all__ = ["admit", "erase", "erase_by_message", "refuse_message"]
+__all__ = ["admit", "erase", "erase_by_message", "forget", "refuse_message"]
 
 
 def admit(turn: Turn, event: Event, occurred_ms: int) -> bool:
@@ -68,6 +68,10 @@ def erase_by_message(turn: Turn, message: Message) -> None:
     if turn.row.erased_ms:
         turn.row.gone = True
         return
+    if message.body.get("forget"):
+        if turn.row.alias == message.body["from"]:
+            let_go(turn)
+        return
     erase(turn, message.body["event"], max(turn.row.clock_ms, message.at_ms), message.body["from"])
 
 
@@ -75,7 +79,7 @@ def erase(turn: Turn, event_id: str, at_ms: int, asked_by: str = "") -> None:
     """Erase this contact; ``asked_by``: the other id of the same contact whose erasure this follows from."""
     row = turn.row
     turn.now_ms = at_ms
-    ended = _end_all(turn)
+    ended = _end_all(turn, "erased")
     channels = list(turn.topology.channels)
     cause = enrollment_id(turn.contact_id, "", "", event_id)
     for name in channels:
@@ -111,7 +115,26 @@ def let_go(turn: Turn) -> None:
     turn.retimed = False
 
 
-def _end_all(turn: Turn) -> int:
+def forget(turn: Turn, at_ms: int) -> bool:
+    """Forget a contact of whom nothing came for as long as the policy says; False where something did.
+
+    Nobody is told, and the id may come again: it begins anew then, like any other.
+    """
+    row = turn.row
+    latest_ms = row.active_ms or row.clock_ms
+    if latest_ms + turn.topology.policies.forget_ms > at_ms:
+        return False
+    turn.now_ms = max(row.clock_ms, at_ms)
+    others = list(row.origin.merged)
+    detail = {"enrollments": _end_all(turn, "forgotten"), "other_ids": len(others)}
+    turn.out.append(Decision("forgotten", turn.contact_id, turn.now_ms, "", 0, "", "", "inactive", detail))
+    body = {"from": turn.contact_id, "event": "", "forget": True}
+    turn.out.extend([Message("erase", name, turn.now_ms, body) for name in others])
+    let_go(turn)
+    return True
+
+
+def _end_all(turn: Turn, reason: str) -> int:
     """Record that every enrollment ends here. Returns how many there were."""
     ended = 0
     row = turn.row
@@ -121,6 +144,6 @@ def _end_all(turn: Turn) -> int:
         ended += 1
         step = one.tracks[0].step if one.tracks else ""
         turn.out.append(
-            Decision("exited", turn.contact_id, turn.now_ms, one.program, one.version, one.id, step, "erased")
+            Decision("exited", turn.contact_id, turn.now_ms, one.program, one.version, one.id, step, reason)
         )
     return ended

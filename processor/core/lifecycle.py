@@ -158,6 +158,7 @@ DECISIONS: Final[dict[str, str]] = {
     "not_scored": "a step's points were not given: there is no consent to what the score needs",
     "cancelled": "a channel was told to drop what it has not carried out of a purpose",
     "erased": "everything that was held of the contact was erased, and its channels were told",
+    "forgotten": "nothing had come of the contact for as long as the policy says, and nothing is kept of it",
     "refused": "an event or message of an erased contact was not taken",
     "anew": "the id of an erased contact begins anew, with nothing from before",
     "duplicate": "an event id seen before was dropped",

@@ -17,7 +17,7 @@ from processor.core.built_in import BUILT_IN
 from processor.core.consenting import lapse
 from processor.core.enrollments import end, fire, hear, look, run
 from processor.core.entries import consider, consider_all
-from processor.core.erasure import admit, erase, erase_by_message, refuse_message
+from processor.core.erasure import admit, erase, erase_by_message, forget, refuse_message
 from processor.core.events import Due, Event, Message
 from processor.core.handover import note_event, note_points
 from processor.core.identity import IDENTIFYING, ask_to_depart, event_of, point_here, travel
@@ -27,7 +27,7 @@ from processor.core.remembering import remember
 from processor.core.schema import OPERATORS_EVENTS
 from processor.core.scoring import check_grade, score
 from processor.core.segments import refresh_segments
-from processor.core.sweeps import owed
+from processor.core.sweeps import forgets, owed
 from processor.core.timers import arm_date, arm_dates, arm_idle, earliest, idle_since, postpone_idle, take_due
 from processor.core.turn import Turn
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from processor.core.outputs import Output
     from processor.core.rows import Row
     from processor.core.sections import Enrollment, Timer
-    from processor.core.shared import Shared
+    from processor.core.shared import Shared, SweepRun
 
 __all__ = ["advance"]
 
@@ -107,6 +107,10 @@ def _event(turn: Turn, event: Event, watermark_ms: int, body: dict[str, Any]) ->
     until_ms = min(occurred_ms, watermark_ms)
     if 0 < row.due_ms <= until_ms or row.swept < turn.shared.sweep_number:
         _catch_up(turn, until_ms)
+        if turn.row.gone:  # forgotten: the event begins anew
+            row = turn.row
+            row.gone = False
+            turn.stale.extend(turn.topology.segments)
     if turn.topology.dedupe and is_duplicate(turn, event):
         return
     clock_ms = row.clock_ms
@@ -255,25 +259,34 @@ def _catch_up(turn: Turn, until_ms: int, *, stops: bool = False) -> None:
         timer_first = 0 < due_ms <= until_ms and (sweep is None or due_ms <= sweep.due_ms)
         if timer_first:
             _fire_at(turn, due_ms)
-        elif sweep is not None and sweeps_brake(sweep):
-            row.swept = sweep.number
-            if let_go(turn, sweep):
-                turn.released = True
-                _settle(turn)
-                turn.released = False
         elif sweep is not None:
-            row.swept = sweep.number
-            _set_now(turn, sweep.due_ms)
-            entry = turn.topology.entry_named(sweep.program, sweep.entry)
-            if entry is not None:
-                consider(turn, entry, f"{sweep.entry}@{sweep.due_ms}")
-                _settle(turn)
+            if not _sweep(turn, sweep):
+                return
         else:
             return
         if turn.retimed:
             _tidy(turn)
         if stops and turn.claimed:
             return
+
+
+def _sweep(turn: Turn, sweep: SweepRun) -> bool:
+    """Give the contact a sweep; False where nothing is left of it."""
+    turn.row.swept = sweep.number
+    if sweeps_brake(sweep):
+        if let_go(turn, sweep):
+            turn.released = True
+            _settle(turn)
+            turn.released = False
+    elif forgets(sweep):
+        return not forget(turn, sweep.due_ms)
+    else:
+        _set_now(turn, sweep.due_ms)
+        entry = turn.topology.entry_named(sweep.program, sweep.entry)
+        if entry is not None:
+            consider(turn, entry, f"{sweep.entry}@{sweep.due_ms}")
+            _settle(turn)
+    return True
 
 
 def _set_now(turn: Turn, at_ms: int) -> None:
@@ -351,6 +364,7 @@ def _message(turn: Turn, message: Message, watermark_ms: int) -> None:
         return
     _catch_up(turn, min(message.at_ms, watermark_ms))
     row = turn.row
+    row.gone = False  # who was forgotten begins anew
     if not row.alias:  # an alias keeps the clock it left with
         row.clock_ms = max(row.clock_ms, message.at_ms)
     turn.now_ms = turn.occurred_ms = row.clock_ms

@@ -169,6 +169,7 @@ class Policies:
     blackouts: tuple[Blackout, ...] = ()
     dormant: tuple[Dormant, ...] = ()
     personalising: Personalising | None = None
+    forget_ms: int = 0  # after so long without an event a contact is forgotten; 0: never
     erased_anew: bool = False  # an erased id that comes again begins anew; else what it does is refused
     budgets: tuple[Budget, ...] = ()
     arbitration: tuple[Arbitration, ...] = ()

@@ -7,9 +7,10 @@ lacks first: so the pace of the walk decides nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from processor.core.shared import OPEN_SWEEPS_MAX, SweepRun
+from processor.core.time import DAY_MS
 from processor.core.time import zone as zone_named
 from processor.core.turn import NEVER_MS
 
@@ -18,7 +19,13 @@ if TYPE_CHECKING:
     from processor.core.rows import Row
     from processor.core.shared import Shared
 
-__all__ = ["close_sweeps", "next_sweep_ms", "open_sweep", "owed", "schedule"]
+__all__ = [
+    "FORGETTING", "FORGET_EVERY_MS", "close_sweeps", "forgets", "next_sweep_ms", "open_sweep", "owed",
+    "schedule",
+]  # fmt: skip
+
+FORGETTING: Final = "/forget"  # the schedule by which contacts are forgotten: no program's name is empty
+FORGET_EVERY_MS: Final = 30 * DAY_MS  # a walk writes every row
 
 
 def schedule(topology: Topology, shared: Shared, now_ms: int) -> bool:
@@ -26,7 +33,9 @@ def schedule(topology: Topology, shared: Shared, now_ms: int) -> bool:
 
     Called when a partition starts and when its topology changes. Returns whether anything changed.
     """
-    wanted = {f"{entry.program}/{entry.id}": entry for entry in topology.schedules}
+    wanted: dict[str, Entry | None] = {f"{entry.program}/{entry.id}": entry for entry in topology.schedules}
+    if topology.policies.forget_ms:
+        wanted[FORGETTING] = None
     changed = False
     for name in [name for name in shared.schedules if name not in wanted]:
         del shared.schedules[name]
@@ -55,7 +64,8 @@ def open_sweep(topology: Topology, shared: Shared) -> None:
     shared.sweeps.append(SweepRun(shared.sweep_number, due_ms, program, entry_id))
     shared.cursor = ""
     entry = topology.entry_named(program, entry_id)
-    shared.schedules[name] = NEVER_MS if entry is None else _next(topology, entry, due_ms)
+    ended = entry is None and name != FORGETTING
+    shared.schedules[name] = NEVER_MS if ended else _next(topology, entry, due_ms)
 
 
 def close_sweeps(shared: Shared) -> None:
@@ -75,8 +85,15 @@ def owed(shared: Shared, row: Row) -> SweepRun | None:
     return None
 
 
-def _next(topology: Topology, entry: Entry, after_ms: int) -> int:
+def forgets(sweep: SweepRun) -> bool:
+    """Whether the sweep looks for contacts to forget."""
+    return not sweep.program
+
+
+def _next(topology: Topology, entry: Entry | None, after_ms: int) -> int:
     """The schedule's next instant within its program's window: outside of it a walk could only refuse."""
+    if entry is None:
+        return after_ms - after_ms % FORGET_EVERY_MS + FORGET_EVERY_MS
     program = topology.programs[entry.program]
     after_ms = max(after_ms, program.opens_ms - 1)
     if entry.cron is not None:

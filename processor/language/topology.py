@@ -235,6 +235,7 @@ def policies(form: Form, problems: Problems, programs: Collection[Program]) -> P
         salt=given.get("salt", form.get("topology", "")),
         dormant=tuple(_dormant(item) for item in given.get("dormant", ()) if not item.broken),
         personalising=_personalising(given),
+        forget_ms=given.get("forget_after", 0),
         erased_anew=given.get("erased", "refuse") == "anew",
         blackouts=tuple(_blackout(item, problems) for item in given.get("blackouts", ()) if not item.broken),
         budgets=budgets,

@@ -257,6 +257,9 @@ _POLICIES: Final = Record(
         "arbitration": Field(OneOrMany(item=ARBITRATION), "which of several programs is to send"),
         "holdout": Field(Number(minimum=0, maximum=100), "percent of contacts that no program treats"),
         "personalising": Field(_PERSONALISING, "the consent without which no profile value leaves"),
+        "forget_after": Field(
+            Duration(examples=("1095d",)), "whoever nothing came of for so long is forgotten; default never"
+        ),
         "erased": Field(
             Choice(options=("refuse", "anew")),
             "what becomes of later events of an erased contact: refused, the default, or it begins anew",

@@ -26,6 +26,7 @@ PRIVACY_REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "other_id": "everything held of the contact was erased, as was asked under another of its ids",
         "alias": "this id was erased with the contact that it had become",
     },
+    "forgotten": {"inactive": "nothing had come of the contact for long, and nothing is kept of it any more"},
     "refused": {"erased": "the contact was erased"},
 }
 """kind -> reason -> what it means."""
@@ -81,6 +82,7 @@ PRIVACY: Final[Mapping[str, Callable[[Moment], str]]] = {
     "not_scored": _not_scored,
     "cancelled": _cancelled,
     "erased": _erased,
+    "forgotten": _erased,
     "refused": _refused,
     "anew": _anew,
 }

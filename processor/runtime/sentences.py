@@ -99,6 +99,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "step_removed": "the step it stood at is no longer in the program",
         "program_removed": "the program is no longer in the topology",
         "erased": "the contact was erased",
+        "forgotten": "nothing had come of the contact for long",
         "runaway": "it ran too many steps without a wait",
     },
     "waiting": {

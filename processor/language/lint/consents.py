@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from processor.core.nodes import Alert, Send, Series
+from processor.core.time import format_duration
 from processor.language.lint.registry import Finding, Lint, Rule
 from processor.language.problems import quoted
 
@@ -45,7 +46,46 @@ def _emptied(lint: Lint) -> Iterator[Finding]:
                 yield Finding(lint.step(program, node), message, fix)
 
 
+def _forgotten_before(lint: Lint) -> Iterator[Finding]:
+    forget_ms = lint.topology.policies.forget_ms
+    if not forget_ms:
+        return
+    for program in lint.programs:
+        for entry in program.entries:
+            if entry.kind == "inactive" and entry.inactive_ms >= forget_ms:
+                after = format_duration(forget_ms)
+                message = f"whoever is silent for that long is forgotten before: forget_after is {after}"
+                fix = "write a shorter inactive:, or a longer forget_after:"
+                yield Finding(lint.place(program, "entry"), message, fix)
+
+
 RULES: Final = (
+    Rule(
+        name="forgotten-before",
+        severity="warning",
+        summary="A program waits for a silence that is longer than contacts are kept.",
+        why="`policies.forget_after` lets go of contacts of whom nothing came for so long. A program whose "
+        "entry waits for a longer inactivity never starts.",
+        example="""\
+# topology.yaml
+policies:
+  forget_after: 365d
+# programs/back.yaml
+entry: {inactive: 400d}
+steps:
+  - {send: email, template: welcome}
+""",
+        better="""\
+# topology.yaml
+policies:
+  forget_after: 730d
+# programs/back.yaml
+entry: {inactive: 400d}
+steps:
+  - {send: email, template: welcome}
+""",
+        check=_forgotten_before,
+    ),
     Rule(
         name="alert-without-message",
         severity="warning",

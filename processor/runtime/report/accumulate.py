@@ -191,7 +191,7 @@ class Accumulator:
         if not program:
             if kind == "graded":
                 self._graded(decision, contact, slot)
-            elif kind in {"merged", "erased"}:
+            elif kind in {"merged", "erased", "forgotten"}:
                 self._merged(decision, contact, slot)
         elif self.looks_at(program):
             self._about_program(decision, contact, slot)
