@@ -24,6 +24,7 @@ from processor.core.rivalry import stands
 from processor.core.test_list import is_test, shortened
 from processor.core.timers import look_again
 from processor.core.turn import NEVER_MS
+from processor.core.ways_out import leave_by
 
 if TYPE_CHECKING:
     from processor.core.model import Goal, Program
@@ -174,6 +175,9 @@ def end(
     at = step or (enrollment.tracks[0].step if enrollment.tracks else "")
     tell = enrollment.state == ACTIVE or (enrollment.state == OBSERVED and signal == "goal")
     turn.row.change_enrollment(enrollment)
+    program = turn.topology.programs.get(enrollment.program)
+    if tell and signal != "complete" and program is not None and program.ways_out:
+        leave_by(turn, program, enrollment, signal, reason)
     move_enrollment(enrollment, signal)
     if signal != "complete":
         record(turn, _DECISION_OF_SIGNAL[signal], enrollment, at, reason, detail)

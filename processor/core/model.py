@@ -305,6 +305,7 @@ class Program:
     exit_conditions: tuple[Exit, ...]
     exit_after_ms: int  # 0: never
     keyed: bool
+    ways_out: Mapping[str, str] = field(default_factory=dict)  # reason -> first of the steps on the way out
     bests: tuple[Best, ...] = ()  # of splits by best performer
     best_events: frozenset[str] = frozenset()  # that they count, where that is not the goal
     timed: frozenset[str] = frozenset()  # steps that later waits count from

@@ -260,6 +260,10 @@ PROGRAM: Final = Record(
         ),
         "goal": Field(_GOAL, "what it is for; reaching it ends the enrollment"),
         "exit": Field(OneOrMany(item=Either(text=Ref(kind="event"), other=_EXIT)), "other ways out"),
+        "on_exit": Field(
+            MapOf(key=Text(), value=STEPS, least=1, what="ways out"),
+            "steps that are done at once when it ends for a reason: of an exit, goal, removed, or any",
+        ),
         "steps": Field(STEPS, "what happens", required=True, sample="[{wait: 1d}]"),
     },
 )

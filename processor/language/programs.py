@@ -11,10 +11,12 @@ import msgspec
 from processor.core.expressions import Names
 from processor.core.expressions.tree import Node as ConstantTree
 from processor.core.model import Audience, Channel, Entry, Exit, Expression, Fn, Goal, Node, Program
+from processor.core.nodes import Leave
 from processor.core.time import DAY_MS, format_duration, parse_time
+from processor.core.ways_out import ANY, GOAL
 from processor.language.entries import entries, entry_types
 from processor.language.expressions import Compiler
-from processor.language.problems import Mark
+from processor.language.problems import Mark, instead, quoted
 from processor.language.records import Form
 from processor.language.step_best import with_goal
 from processor.language.wiring import Steps, name_steps, variants, walk, wire
@@ -77,7 +79,7 @@ def program(
     compiler.known.constants = _constants(form, compiler)
     entry_forms = form.get("entry", [])
     types = entry_types(entry_forms, compiler)
-    steps = name_steps(form.get("steps", []), compiler)
+    steps = name_steps(form, compiler)
     base = msgspec.structs.replace(compiler.known.names(), splits=variants(steps))
     site = _Site(form, compiler, base, types)
     nodes = wire(
@@ -86,7 +88,7 @@ def program(
     if "steps" in form and not form["steps"]:
         problems.error(form.at("steps"), "no-steps", "the program has no steps", "write at least one step")
     goal = _goal(site)
-    bests = with_goal(nodes, {steps.ids[id(step)]: step for step in walk(steps.forms)}, goal, problems)
+    bests = with_goal(nodes, {steps.ids[id(step)]: step for step in walk(steps.every)}, goal, problems)
     exits = _exits(site)
     for node in nodes.values():
         site.later.extend(node.expressions)
@@ -111,6 +113,7 @@ def program(
         exit_events=_by_event(exits),
         exit_conditions=tuple(way for way in exits if way.condition is not None),
         exit_after_ms=min((way.after_ms for way in exits if way.after_ms), default=0),
+        ways_out=_ways_out(site, steps, nodes, exits),
         bests=bests,
         best_events=frozenset(name for rule in bests for name in rule.events),
         timed=frozenset(
@@ -119,7 +122,7 @@ def program(
         keyed=any(entry.key is not None for entry in made_entries),
         file=file,
     )
-    marks = {steps.ids[id(step)]: step.mark for step in walk(steps.forms)}
+    marks = {steps.ids[id(step)]: step.mark for step in walk(steps.every)}
     return made, ProgramSource(file, form, marks)
 
 
@@ -149,7 +152,7 @@ def _plain(form: Form) -> dict[str, Any]:
 
 def _step_names(steps: Steps, base: Names, types: tuple[str, ...], compiler: Compiler) -> Names:
     heard: dict[str, None] = {}
-    for form in walk(steps.forms):
+    for form in walk(steps.every):
         if form.kind == "wait_for":
             heard.update(
                 dict.fromkeys(name for name in form.get("wait_for", ()) if name in compiler.known.events)
@@ -246,6 +249,21 @@ def _exits(site: _Site) -> tuple[Exit, ...]:
         else:
             made.append(Exit(reason=f"after {format_duration(given['after'])}", after_ms=given["after"]))
     return tuple(made)
+
+
+def _ways_out(site: _Site, steps: Steps, nodes: dict[str, Node], exits: tuple[Exit, ...]) -> dict[str, str]:
+    """Return where the steps of each way out begin; a reason for which nobody leaves is reported."""
+    given = site.form.get("on_exit")
+    if given is None:
+        return {}
+    reasons = {way.reason for way in exits} | {ANY, GOAL, "removed", "outranked", "date_passed"}
+    reasons |= {node.reason for node in nodes.values() if isinstance(node, Leave)}
+    for reason in given:
+        if reason not in reasons:
+            message = f"nobody leaves this program for the reason {quoted(reason)}"
+            fix = instead(reason, sorted(reasons))
+            site.compiler.problems.error(given.at(reason), "unknown-exit", message, fix)
+    return {reason: steps.ids[id(forms[0])] for reason, forms in steps.outs.items() if forms}
 
 
 def _withdrawal(purpose: str) -> Fn:

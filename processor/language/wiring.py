@@ -18,16 +18,38 @@ from processor.language.site import Site
 from processor.language.step_names import step_name
 from processor.language.steps import BUILDERS, nested, parts
 
-__all__ = ["Steps", "name_steps", "variants", "walk", "wire"]
+__all__ = ["Steps", "all_steps", "name_steps", "variants", "walk", "wire"]
 
+# The kinds of steps that are done at once, whatever the policies say.
+_AT_ONCE: Final = frozenset(
+    (
+        *("set", "score", "add_to", "remove_from", "assign", "grant", "withdraw"),
+        *("alert", "route", "webhook", "enroll", "decide", "split"),
+    )
+)
 STEPS_MAX: Final = 1000  # more steps in a program are refused
 
 
 class Steps(msgspec.Struct, frozen=True):
-    """The steps of a program. ``ids`` maps a form's identity to the step's id, in the order of the file."""
+    """The steps of a program. ``ids`` maps a form's identity to the step's id, in the order of the file.
+
+    ``outs`` are the steps on its ways out, by reason; ``every`` those of the program and of all ways out.
+    """
 
     forms: list[Form]
     ids: dict[int, str]
+    outs: dict[str, list[Form]] = {}
+
+    @property
+    def every(self) -> list[Form]:
+        """All lists of steps, one after the other."""
+        return [*self.forms, *(form for forms in self.outs.values() for form in forms)]
+
+
+def all_steps(program: Form) -> list[Form]:
+    """Return the steps of a program's form, then those of its ways out."""
+    outs = program.get("on_exit", Form(program.mark)).values
+    return [*program.get("steps", []), *(form for forms in outs.values() for form in forms)]
 
 
 def walk(forms: Iterable[Form]) -> Iterator[Form]:
@@ -38,9 +60,9 @@ def walk(forms: Iterable[Form]) -> Iterator[Form]:
             yield from walk(inner)
 
 
-def name_steps(forms: list[Form], compiler: Compiler) -> Steps:
+def name_steps(program: Form, compiler: Compiler) -> Steps:
     """Give every step its id: its own, or one made from its kind, numbered where it is taken."""
-    every = list(walk(forms))
+    every = list(walk(all_steps(program)))
     if len(every) > STEPS_MAX:
         message = f"the program has {len(every)} steps, {STEPS_MAX} are the most"
         compiler.problems.error(
@@ -60,7 +82,8 @@ def name_steps(forms: list[Form], compiler: Compiler) -> Steps:
     for form in every:
         ids[id(form)] = form.get("id") or _free(step_name(form), taken, counts)
         taken.setdefault(ids[id(form)], form)
-    return Steps(forms, ids)
+    outs = program.get("on_exit", Form(program.mark)).values
+    return Steps(program.get("steps", []), ids, outs)
 
 
 def _free(name: str, taken: dict[str, Form], counts: dict[str, int]) -> str:
@@ -77,7 +100,7 @@ def variants(steps: Steps) -> dict[str, tuple[str, ...]]:
     """Return the variants of each split, by its id."""
     return {
         steps.ids[id(form)]: tuple(form.get("split", ()))
-        for form in walk(steps.forms)
+        for form in walk(steps.every)
         if form.kind == "split"
     }
 
@@ -140,14 +163,17 @@ def wire(
     """Return the nodes by id, in the order of the file; jumps to nowhere are reported."""
     graph = _Graph(steps, names, compiler, channels, purpose, entry_types)
     graph.place(steps.forms, None)
-    ids = [steps.ids[id(form)] for form in walk(steps.forms)]
-    for form in walk(steps.forms):
+    for forms in steps.outs.values():
+        graph.place(forms, None)
+    _check_outs(steps, compiler)
+    ids = [steps.ids[id(form)] for form in walk(steps.every)]
+    for form in walk(steps.every):
         target = form.get("goto")
         if target is not None and target not in graph.nodes:
             message = f"there is no step {quoted(target)} in this program"
             places = [name for name in ids if not isinstance(graph.nodes[name], Jump | Leave)]
             compiler.problems.error(form.at("goto"), "unknown-step", message, instead(target, places))
-    for form in walk(steps.forms):
+    for form in walk(steps.every):
         given = form.get("wait")
         earlier = given.get("after_step") if isinstance(given, Form) else None
         if isinstance(given, Form) and earlier is not None and earlier not in graph.nodes:
@@ -162,11 +188,20 @@ def wire(
     return made
 
 
+def _check_outs(steps: Steps, compiler: Compiler) -> None:
+    """Report every step on a way out that could take time."""
+    for form in walk(form for forms in steps.outs.values() for form in forms):
+        if form.kind not in _AT_ONCE:
+            message = f"a {form.kind} step may take time, and who leaves does not wait"
+            fix = f"use one of {', '.join(sorted(_AT_ONCE))}; enroll starts a program that takes its time"
+            compiler.problems.error(form.mark, "on-exit-step", message, fix)
+
+
 def _check_branches(steps: Steps, compiler: Compiler) -> None:
     """Report every goto that leads into a branch of a parallel step, or out of it."""
-    branches = dict(_branches(steps.forms, ()))
+    branches = dict(_branches(steps.every, ()))
     at = {steps.ids[name]: branch for name, branch in branches.items()}
-    for form in walk(steps.forms):
+    for form in walk(steps.every):
         target = form.get("goto")
         here = branches[id(form)]
         if target is None or target not in at or at[target] == here:

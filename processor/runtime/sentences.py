@@ -75,6 +75,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "arbitration": "the program {by} went before it ({name})",
         "address": "its address is suppressed ({name})",
         "one_copy": "another contact with the same address got it",
+        "leaving": "its program is paused or its breaker has tripped, and who leaves does not wait",
         "held_too_long": "it was held for as long as it may be",
         "dropped": "an operator dropped what the program's breaker or pause had held",
     },

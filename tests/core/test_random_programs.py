@@ -213,6 +213,13 @@ programs = st.fixed_dictionaries(
         "exit": st.sampled_from(
             [["downloaded"], [{"when": 'in_list("vip")'}], [{"after": "2d"}], ["consent_withdrawn"]]
         ),
+        "on_exit": st.fixed_dictionaries(
+            {"any": st.just([{"add_to": "vip"}, {"alert": "slack", "message": "out"}])},
+            optional={
+                "goal": st.just([{"route": "sales"}, {"enroll": "p"}, {"set": {"tier": "'tin'"}}]),
+                "removed": st.just([{"withdraw": "marketing"}, {"decide": [{"if": "true", "steps": []}]}]),
+            },
+        ),
         "entrants": st.just({"at_most": 3}),
         "breaker": st.just({"more_than": 3, "per": "3d", "alert": "slack", "hold_at_most": "2d"}),
         "value": st.sampled_from([1, "score.engagement", "profile.visits"]),

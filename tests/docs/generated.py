@@ -34,6 +34,7 @@ from processor.core import (
     relations,
     shared,
     topics,
+    ways_out,
 )
 from processor.core.expressions.functions import FUNCTIONS, signature
 from processor.core.expressions.related import METHODS
@@ -115,6 +116,7 @@ LIMITS: tuple[tuple[Any, str, str, str], ...] = (
         "all are halved",
     ),
     (best, "COHORTS_MAX", "periods of a split by best performer open at a time", "the topology is refused"),
+    (ways_out, "STEPS_MAX", "steps on one way out", "the rest is not done"),
     (relations, "KEPT_MAX", "items of a relation", "the topology is refused"),
     (relations, "KEPT_BYTES_MAX", "bytes of a relation in a row", "the oldest items go"),
     (relations, "ITEM_BYTES_MAX", "bytes of an item", "its largest fields go: `item_trimmed`"),

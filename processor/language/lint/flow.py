@@ -39,9 +39,9 @@ def targets(program: Program, node: Node) -> list[str]:
 
 
 def reached(program: Program) -> set[str]:
-    """Return the ids of the steps that some way from the first leads to."""
+    """Return the ids of the steps that some way from the first leads to, or that are on a way out."""
     found: set[str] = set()
-    waiting = [program.first]
+    waiting = [program.first, *program.ways_out.values()]
     while waiting:
         name = waiting.pop()
         if name in program.nodes and name not in found:

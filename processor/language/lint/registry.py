@@ -12,7 +12,7 @@ from processor.core.model import Node, Program, Topology
 from processor.language.compile import Loaded
 from processor.language.problems import Mark, Problem
 from processor.language.records import Form
-from processor.language.wiring import walk
+from processor.language.wiring import all_steps, walk
 
 __all__ = ["Check", "Finding", "Lint", "Rule"]
 
@@ -71,7 +71,7 @@ class Lint:
         found: dict[str, dict[str, Form]] = {}
         for name, source in self.loaded.sources.items():
             # Ids were given in the order in which the steps are walked.
-            found[name] = dict(zip(source.steps, walk(source.form.get("steps", [])), strict=True))
+            found[name] = dict(zip(source.steps, walk(all_steps(source.form)), strict=True))
         return found
 
     def section(self, name: str) -> Any:
