@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,11 +146,16 @@ def _renamed(key: str, value: Node, renames: Renames) -> Iterator[tuple[Scalar, 
             yield one, table[one.text]
 
 
-def renamed_scenarios(text: str, renames: Renames, schema: str) -> str:
-    """Return a file of scenarios under the new names of what they test."""
+def renamed_scenarios(text: str, renames: Renames, schema: str, beside: Collection[str] = ()) -> str:
+    """Return a file of scenarios under the new names of what they test.
+
+    Those about other programs, too, come along only where these are ``beside``.
+    """
     old, new = renames.program
     edits: list[tuple[Scalar, str]] = []
-    for document in _documents(text):
+    documents = _documents(text)
+    kept = [set(_programs_of(document)) <= {old, *beside} for document in documents]
+    for document in documents:
         for key, value in _top(document):
             if key.text == "expect_ended":
                 edits += [(name, new) for name, _ in _top(value) if name.text == old]
@@ -160,7 +165,25 @@ def renamed_scenarios(text: str, renames: Renames, schema: str) -> str:
                 edits += _consents(value, renames)
             elif key.text == "events":
                 edits += _answers(value, renames)
-    return _schema(_edited(text, edits), schema)
+    parts = _edited(text, edits).split("\n---\n")
+    comment = parts[0].split("\n", 1)[0]
+    parts = [part for part, keep in zip(parts, kept, strict=True) if keep]
+    if parts and not kept[0] and comment.startswith("#"):
+        parts[0] = f"{comment}\n{parts[0]}"
+    return _schema("\n---\n".join(parts).rstrip("\n") + "\n", schema)
+
+
+def _programs_of(scenario: Node) -> Iterator[str]:
+    """The programs that a scenario names: by how they end, or by their commands."""
+    from processor.language.source import Scalar, Sequence
+
+    for key, value in _top(scenario):
+        if key.text == "expect_ended":
+            yield from (name.text for name, _ in _top(value))
+        for item in value.items if isinstance(value, Sequence) else ():
+            for part, named in _top(item):
+                if part.text == "program" and isinstance(named, Scalar):
+                    yield named.text
 
 
 def _commands(items: Node, renames: Renames, *, channels: bool) -> Iterator[tuple[Scalar, str]]:

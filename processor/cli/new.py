@@ -14,6 +14,8 @@ from processor.cli.errors import NO, CommandError
 from processor.cli.options import Output, OutputOption, TopologyOption
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from processor.cli.gallery import Blueprint, Renames
     from processor.core.model import Topology
 
@@ -76,11 +78,12 @@ def new(
     channels |= _asked(found, made, channels)
     purposes = _mapping(purpose or [], made.purposes, "purpose")
     added = declare(found.topology, topology, channels, purposes)
-    written = _copy(found, target, gallery.Renames((found.program, called), channels, purposes))
+    renames = gallery.Renames((found.program, called), channels, purposes)
+    written = _copy(found, target, renames, made.programs)
     _finish(topology, called, written, added, output)
 
 
-def _copy(found: Blueprint, target: Path, renames: Renames) -> list[Path]:
+def _copy(found: Blueprint, target: Path, renames: Renames, beside: Collection[str]) -> list[Path]:
     """Write the program and its scenarios under their new names; returns the files."""
     from processor.cli import gallery
 
@@ -94,7 +97,10 @@ def _copy(found: Blueprint, target: Path, renames: Renames) -> list[Path]:
     written = [target]
     if tests.is_file():
         text = gallery.renamed_scenarios(
-            tests.read_text(encoding="utf-8"), renames, "../schemas/scenario.schema.json" if schemas else ""
+            tests.read_text(encoding="utf-8"),
+            renames,
+            "../schemas/scenario.schema.json" if schemas else "",
+            beside,
         )
         written.append(target.with_suffix(".test.yaml"))
         written[-1].write_text(text, encoding="utf-8")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
-__all__ = ["admit", "contest", "keep_nothing", "note_sent", "woken"]
+__all__ = ["admit", "beaten", "contest", "keep_nothing", "note_sent", "woken"]
 
 _LOOK_MS: Final = MINUTE_MS  # those who wait for the best to get its budget look again so often
 
@@ -67,6 +67,19 @@ def admit(  # noqa: PLR0913, PLR0917 - what a send is made of, and what it may c
         return Verdict("wait", verdict.rule, turn.now_ms)
     _hold(turn, track, LEASE, give_up_ms)
     return Verdict("stand", verdict.rule)
+
+
+def beaten(
+    turn: Turn, enrollment: Enrollment, track: Track, purpose: Purpose, channel: Channel, hold_ms: int
+) -> Verdict | None:
+    """The verdict on a send that another was chosen before, whatever else would hold it back now; or None."""
+    rivalry = turn.rivalry
+    if rivalry is None or rivalry.loser != ticket_of(enrollment.id, track.step):
+        return None
+    rule = _rule(turn.topology.policies, purpose.name, channel.name)
+    if rule is None:
+        return None
+    return _choose(turn, enrollment, track, rule, hold_ms, _worth(turn, enrollment))
 
 
 def _rule(policies: Policies, purpose: str, channel: str) -> Arbitration | None:
@@ -154,11 +167,12 @@ def contest(turn: Turn) -> bool:
                 track.due_ms = turn.now_ms + _LOOK_MS
                 turn.retimed = True
                 continue
-            # A winner is told apart in `_choose`: from here on, whoever stands has lost.
-            rivalry.ticket = "" if name in rivalry.winners else ticket_of(enrollment.id, track.step)
+            ticket = ticket_of(enrollment.id, track.step)
+            has_lost = name in rivalry.winners
+            rivalry.ticket, rivalry.loser = ("", ticket) if has_lost else (ticket, "")
             _go_on(turn, enrollment, track)
             pending = track.state == HELD and track.mark == LEASE
-        rivalry.ticket = ""
+        rivalry.ticket = rivalry.loser = ""
     return True
 
 

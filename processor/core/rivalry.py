@@ -23,14 +23,15 @@ class Rivalry:
     """What a turn remembers of sends that compete.
 
     ``contested`` names the rules that have to choose before the turn ends; ``winners`` says by rule who was
-    sent in this turn: enrollment, program, value. ``ticket`` is the send whose turn it is, ``grant`` the
-    units that came for it.
+    sent in this turn: enrollment, program, value. ``ticket`` is the send whose turn it is, ``loser``
+    the one that is to be told who went before it, ``grant`` the units that came for the first.
     """
 
     def __init__(self) -> None:
         self.contested: list[str] = []
         self.winners: dict[str, tuple[str, str, float]] = {}
         self.ticket = ""
+        self.loser = ""
         self.grant: dict[str, int] | None = None
 
 

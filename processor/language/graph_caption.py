@@ -57,7 +57,7 @@ def _wait(node: Any) -> Caption:
     if hasattr(node, "hours"):
         span = f"{node.hours[0]:02}:00 to {node.hours[-1]:02}:59, else {_clock(node.default_minutes)}"
         return Caption("wait until", f"best hour by {node.event}", span)
-    if hasattr(node, "weekdays"):
+    if hasattr(node, "zone"):
         detail = "" if node.zone is None else f"in {node.zone.key}"
         if node.weekdays is not None:
             days = (

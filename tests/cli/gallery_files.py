@@ -43,9 +43,10 @@ def index(text: str) -> str:
     """The index with its drawings: one a blueprint, in the order of its table."""
     cells = [
         f'<td align="center" valign="top"><a href="{name}/README.md">'
-        f'<img src="{name}/{name}.svg" alt="The program {name}, drawn" width="{_width(name)}">'
+        f'<img src="{name}/{shown}.svg" alt="The program {shown}, drawn" width="{_width(name, shown)}">'
         f"<br>{name}</a></td>"
         for name in _LISTED.findall(text)
+        for shown in [_shown(name)]
     ]
     lines = ["<table>"]
     for start in range(0, len(cells), _COLUMNS):
@@ -53,9 +54,15 @@ def index(text: str) -> str:
     return replaced(text, "drawings", "\n".join([*lines, "</table>"]))
 
 
-def _width(name: str) -> int:
+def _shown(name: str) -> str:
+    """The program that stands for a blueprint: the one that is called after it, else the first by name."""
+    programs = sorted(path.stem for path in (PLACE / name).glob("*.svg"))
+    return name if name in programs else programs[0]
+
+
+def _width(name: str, program: str) -> int:
     """How wide a drawing is shown, in pixels, so that it fits into its cell."""
-    size = _SIZE.search((PLACE / name / f"{name}.svg").read_text(encoding="utf-8"))
+    size = _SIZE.search((PLACE / name / f"{program}.svg").read_text(encoding="utf-8"))
     assert size is not None, name
     width, height = float(size[1]), float(size[2])
     return round(width * min(_CELL_WIDTH / width, _CELL_HEIGHT / height))

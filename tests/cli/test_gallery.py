@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from processor.cli.gallery import Renames, blueprints, renamed_program
+from processor.cli.gallery import Renames, blueprints, renamed_program, renamed_scenarios
 from processor.cli.lint import findings
 from processor.language import load_scenarios, load_topology
 from processor.runtime.scenario import run_scenario
@@ -17,7 +17,9 @@ LINK = re.compile(r"\]\(([^)\s#]+)")
 
 def test_there_are_blueprints_and_each_is_offered():
     assert len(NAMES) >= 5
-    assert set(NAMES) <= {one.name for one in blueprints()}
+    for name in NAMES:
+        programs = {path.name.split(".")[0] for path in (PLACE / name / "programs").glob("*.yaml")}
+        assert programs <= {one.name for one in blueprints()}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -77,7 +79,7 @@ def test_what_is_made_from_a_blueprint_is_current(name):
 def test_the_index_shows_all_of_them_drawn():
     text = INDEX.read_text(encoding="utf-8")
     assert text == index(text), "make it anew: python -m tests.cli.gallery_files"
-    assert [name for name in NAMES if f'<img src="{name}/{name}.svg"' not in text] == []
+    assert [name for name in NAMES if f'<img src="{name}/' not in text] == []
 
 
 def test_every_offered_program_says_what_it_does():
@@ -102,3 +104,24 @@ steps:
         .replace("[sms, push]", "[texts, push]")
         .replace("to: sms", "to: texts")
     )
+
+
+SCENARIOS = """\
+# a comment
+scenario: both
+expect:
+  - {push: a, program: other}
+---
+scenario: alone
+expect_ended: {old: goal}
+---
+scenario: how both end
+expect_ended: {old: goal, other: completed}
+"""
+
+
+def test_scenarios_about_other_programs_come_along_where_those_are():
+    alone = renamed_scenarios(SCENARIOS, Renames(("old", "new")), "")
+    assert alone == "# a comment\nscenario: alone\nexpect_ended: {new: goal}\n"
+    whole = renamed_scenarios(SCENARIOS, Renames(("old", "new")), "", {"other"})
+    assert whole == SCENARIOS.replace("old:", "new:")

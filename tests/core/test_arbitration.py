@@ -180,3 +180,15 @@ def test_two_contacts_become_one_and_compete_from_then_on(tmp_path, partitions):
     sends, decisions = play(topology, log, partitions)
     assert sends == [("b", 2)]
     assert said(decisions) == [("suppressed", "a", "arbitration:one", "b")]
+
+
+def test_whoever_lost_is_told_so_though_the_winner_has_used_up_the_cap(tmp_path):
+    policies = HOUR + "\n  caps: {name: one-a-week, at_most: 1, per: 7d}"
+    topology = small(tmp_path, policies, a=program("5"), b=program("9"))
+    sends, decisions = play(topology, [event("seen", 1), event("seen", 2.5)])
+    assert sends == [("b", 2)]
+    assert said(decisions) == [
+        ("suppressed", "a", "arbitration:one", "b"),
+        ("suppressed", "a", "cap:one-a-week", None),
+        ("suppressed", "b", "cap:one-a-week", None),
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from processor.core.admission import admit
+from processor.core.admission import admit, beaten
 from processor.core.content import Pick, pick
 from processor.core.enrollments import record
 from processor.core.lifecycle import move_track
@@ -130,6 +130,10 @@ class Send(Node):
     def _judge(self, turn: Turn, enrollment: Enrollment, track: Track, way: Way) -> Verdict:
         topology = turn.topology
         purpose, channel = topology.purposes[self.purpose], topology.channels[way.channel]
+        if turn.rivalry is not None:
+            lost = beaten(turn, enrollment, track, purpose, channel, self.hold_ms)
+            if lost is not None:
+                return lost
         verdict = judge(turn, purpose, channel, self.when_quiet, self.when_capped, way.template)
         if verdict.outcome == "send" and topology.policies.competes:
             cost = cost_of(turn, channel, self.cost)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from processor.core.admission import admit
+from processor.core.admission import admit, beaten
 from processor.core.enrollments import record
 from processor.core.model import Fn, Node
 from processor.core.named import Series as Remembered
 from processor.core.nodes.command import cost_of, give_command, hold_back, values_of
 from processor.core.nodes.wait import wait_until
-from processor.core.policies import judge, remember_send
+from processor.core.policies import Verdict, judge, remember_send
 from processor.core.time import format_duration
 
 if TYPE_CHECKING:
@@ -71,11 +71,7 @@ class Series(Node):
             return self.next
         topology = turn.topology
         purpose, channel = topology.purposes[self.purpose], topology.channels[self.channel]
-        verdict = judge(turn, purpose, channel, self.when_quiet, self.when_capped, piece)
-        cost = None if self.cost is None else cost_of(turn, channel, self.cost)
-        if verdict.outcome == "send" and topology.policies.competes:
-            price = channel.cost if cost is None else cost
-            verdict = admit(turn, enrollment, track, purpose, channel, self.hold_ms, price, self.when_spent)
+        verdict = self._judge(turn, enrollment, track, piece)
         if verdict.outcome == "send":
             give_command(
                 turn,
@@ -87,7 +83,7 @@ class Series(Node):
                 values=values_of(turn, self.values, replies=self.reply_to),
                 expires_ms=self.expires_ms,
                 way=piece,
-                cost=cost,
+                cost=None if self.cost is None else cost_of(turn, channel, self.cost),
             )
             remember_send(turn, purpose, channel)
             self._remember(turn, enrollment, piece)
@@ -106,6 +102,19 @@ class Series(Node):
         track.note = str(rounds + 1)
         wait_until(turn, enrollment, track, self.id, turn.now_ms + self.every_ms)
         return None
+
+    def _judge(self, turn: Turn, enrollment: Enrollment, track: Track, piece: str) -> Verdict:
+        topology = turn.topology
+        purpose, channel = topology.purposes[self.purpose], topology.channels[self.channel]
+        if turn.rivalry is not None:
+            lost = beaten(turn, enrollment, track, purpose, channel, self.hold_ms)
+            if lost is not None:
+                return lost
+        verdict = judge(turn, purpose, channel, self.when_quiet, self.when_capped, piece)
+        if verdict.outcome == "send" and topology.policies.competes:
+            cost = cost_of(turn, channel, self.cost)
+            return admit(turn, enrollment, track, purpose, channel, self.hold_ms, cost, self.when_spent)
+        return verdict
 
     def _key(self, enrollment: Enrollment, piece: str) -> str:
         return f"piece:{self.name or f'{enrollment.program}/{self.id}'}/{piece}"
