@@ -31,6 +31,10 @@ PACKAGE = ROOT / "processor"
 CORE = PACKAGE / "core"
 SHARED_NAME = "processor_hot"  # the library that all compiled modules share is called processor_hot__mypyc
 
+# Compiled functions call each other directly, and may be inlined, where they could be replaced from outside
+# otherwise, as functions of a shared library can: 6% fewer instructions.
+DIRECT_CALLS = ["-fno-semantic-interposition", "-fvisibility=hidden", "-fno-plt"]
+
 # Structs of msgspec need their annotations as Python left them; packages hold nothing that runs often.
 LEFT_PLAIN = frozenset({"__init__", "shared", "topics"})
 HOT_BESIDE_CORE = (
@@ -39,6 +43,7 @@ HOT_BESIDE_CORE = (
     "codec/outputs.py",
     "codec/quick_event.py",
     "codec/quick_outputs.py",
+    "codec/sealing.py",
     "core/expressions/facts.py",  # what compiled expressions call; not their compiler
     "core/expressions/moments.py",
     "core/expressions/shown.py",
@@ -48,6 +53,7 @@ HOT_BESIDE_CORE = (
     "runtime/driver.py",
     "runtime/faust/deciding.py",
     "runtime/partition.py",
+    "runtime/sorting.py",
 )
 
 
@@ -93,6 +99,9 @@ def compile_core() -> list[Path]:
             group_name=SHARED_NAME,
             target_dir=str(target),
         )
+        if sys.platform == "linux":
+            for extension in extensions:
+                extension.extra_compile_args += DIRECT_CALLS
         command = build_ext(Distribution({"name": SHARED_NAME, "ext_modules": extensions}))
         command.inplace = True
         command.build_temp = str(target)

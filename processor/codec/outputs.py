@@ -36,23 +36,30 @@ RAW_BYTES_MAX: Final = 1 << 20  # of a refused record that a dead letter keeps; 
 _encode = msgspec.json.Encoder().encode
 
 
+# A time is put together of an hour, which many share and is remembered, a second in it, and what is left.
+_HOUR_MS: Final = 3_600_000
+_HOURS_MAX: Final = 1 << 13
+_HOURS: Final[dict[int, bytes]] = {}
+_IN_HOUR: Final[list[bytes]] = [b"%02d:%02d" % divmod(second, 60) for second in range(3600)]
 _MILLIS: Final[list[bytes]] = [b"Z", *(b".%03dZ" % milli for milli in range(1, 1000))]
-_SECONDS_MAX: Final = 1 << 13
-_SECONDS: Final[dict[int, bytes]] = {}
 
 
-def _second(second: int) -> bytes:
-    """As `format_time`, without its end, and remembered: outputs of a chunk share their seconds."""
-    found = _SECONDS.get(second)
+def _hour(hour: int) -> bytes:
+    """As `format_time` begins for an instant in this hour since 1970: "2026-03-01T09:"."""
+    found = _HOURS.get(hour)
     if found is None:
-        if len(_SECONDS) >= _SECONDS_MAX:
-            _SECONDS.clear()
-        found = _SECONDS[second] = format_time(second * 1000)[:-1].encode()
+        if len(_HOURS) >= _HOURS_MAX:
+            _HOURS.clear()
+        found = _HOURS[hour] = format_time(hour * _HOUR_MS)[:-_AFTER_HOUR].encode()
     return found
 
 
+_AFTER_HOUR: Final = len("00:00Z")
+
+
 def _time_text(ms: int) -> str:
-    return (_second(ms // 1000) + _MILLIS[ms % 1000]).decode()
+    in_hour = ms % _HOUR_MS
+    return (_hour(ms // _HOUR_MS) + _IN_HOUR[in_hour // 1000] + _MILLIS[ms % 1000]).decode()
 
 
 def command_line(command: Command) -> bytes:
@@ -88,13 +95,16 @@ def decision_line(decision: Decision) -> bytes:
     """
     d = decision
     to = BytesWriter()
+    ms = d.at_ms
+    in_hour = ms % _HOUR_MS
     to.write(b'{"kind":')
     to.write(_word(d.kind))
     to.write(b',"contact_id":')
     to.write(_encode(d.contact_id))
     to.write(b',"decided_at":"')
-    to.write(_second(d.at_ms // 1000))
-    to.write(_MILLIS[d.at_ms % 1000])
+    to.write(_hour(ms // _HOUR_MS))
+    to.write(_IN_HOUR[in_hour // 1000])
+    to.write(_MILLIS[ms % 1000])
     to.write(b'","program":')
     to.write(_word(d.program) if d.program else _NULL)
     to.write(b',"version":')

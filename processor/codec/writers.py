@@ -20,19 +20,9 @@ from typing import Any, BinaryIO, Final, Literal, Self
 import fastavro
 
 from processor.codec.containers import block_bytes, header_bytes
-from processor.codec.outputs import (
-    DeadLetter,
-    command_line,
-    command_record,
-    dead_letter_line,
-    dead_letter_record,
-    decision_line,
-    decision_record,
-)
-from processor.codec.quick_outputs import command_body, decision_body
+from processor.codec.outputs import DeadLetter, dead_letter_line, dead_letter_record
 from processor.codec.schemas import schema
-from processor.codec.sizes import check_message, check_size
-from processor.core.events import Message
+from processor.codec.sealing import Sealing
 from processor.core.outputs import Command, Decision, Output
 
 __all__ = ["FORMATS", "RUN_MARKER", "Format", "OutputError", "OutputFolder"]
@@ -68,7 +58,7 @@ class OutputFolder:
         self.format: Format = format
         self._sync = sync
         self._files: dict[str, _File] = {}
-        self._lists: dict[str, list[Any]] = {}  # what waits for them, by the stem of the name
+        self._sealing = Sealing(self._list, lines=format == "jsonl")
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -83,35 +73,7 @@ class OutputFolder:
             OutputTooLargeError: one is too large.
             ValueError, TypeError, OverflowError: one cannot be written.
         """
-        made: list[tuple[str, str, Any]] = []
-        for output in outputs:
-            if type(output) is Decision:
-                made.append(("decisions", "decision", self._decision(output)))
-            elif type(output) is Command:
-                made.append((f"commands.{output.channel}", "command", self._command(output)))
-            elif type(output) is Message:
-                check_message(output)
-        for stem, subject, item in made:
-            found = self._lists.get(stem)
-            if found is None:
-                found = self._lists[stem] = self._file(stem, subject).waiting
-            found.append(item)
-
-    def _decision(self, decision: Decision) -> Any:
-        if self.format == "jsonl":
-            line = decision_line(decision)
-            check_size(decision, len(line))
-            return line
-        check_size(decision, len(decision_body(decision)))
-        return decision_record(decision)
-
-    def _command(self, command: Command) -> Any:
-        if self.format == "jsonl":
-            line = command_line(command)
-            check_size(command, len(line))
-            return line
-        check_size(command, len(command_body(command)))
-        return command_record(command)
+        self._sealing.seal(outputs)
 
     def write(
         self,
@@ -210,7 +172,7 @@ class OutputFolder:
         for file in self._files.values():
             file.close()
         self._files.clear()
-        self._lists.clear()
+        self._sealing = Sealing(self._list, lines=self.format == "jsonl")
 
     def __enter__(self) -> Self:
         return self
@@ -219,6 +181,10 @@ class OutputFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _list(self, stem: str, subject: str) -> list[Any]:
+        """What waits for a file."""
+        return self._file(stem, subject).waiting
 
     def _file(self, stem: str, subject: str) -> _File:
         name = f"{stem}.{self.format}"

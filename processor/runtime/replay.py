@@ -26,26 +26,24 @@ from typing import Final, Protocol
 
 import msgspec
 
-from processor.codec.events import Refusal, decode
+from processor.codec.events import Refusal
 from processor.codec.outputs import DeadLetter
 from processor.codec.readers import Batch, Source
 from processor.core.events import Event
 from processor.core.model import Topology
 from processor.core.outputs import Output
-from processor.core.schema import validate
 from processor.core.turn import NEVER_MS
 from processor.runtime.driver import Driver, Failure
 from processor.runtime.erasures import Erasures
 from processor.runtime.intake import Chunk, checksum_of, chunks, open_when_ready
 from processor.runtime.letters import (
     FUTURE_MS_MAX,
-    IN_THE_FUTURE,
     letter_of_failed,
     letter_of_internal,
     letter_of_refused,
-    refusal_of,
 )
 from processor.runtime.position import STDIN, Position, is_stream, mark_of
+from processor.runtime.sorting import sort_out
 from processor.runtime.summary import Outcome, RunReport, contacts_by_grade, report
 from processor.store import Store
 
@@ -271,33 +269,9 @@ class Replay:
 
     def _sort_out(self, records: Batch) -> tuple[list[Event | Refusal], list[str], bool]:
         """Decode and check. Returns what to feed or refuse, the contacts, and whether the time is up."""
-        items: list[Event | Refusal] = []
-        contacts: list[str] = []
         until_ms = self._until_ms or NEVER_MS
         future_ms = NEVER_MS if self._until_ms else self.position.wall_ms + FUTURE_MS_MAX
-        topology = self._topology
-        checks = topology.checks
-        add = items.append
-        for _, raw in records:
-            item = decode(raw)
-            if isinstance(item, Refusal):
-                add(item)
-                continue
-            at_ms = item.append_ms or item.occurred_ms
-            if at_ms > until_ms:
-                return items, contacts, True
-            if at_ms > future_ms:
-                add(IN_THE_FUTURE)
-                continue
-            check = checks.get(item.type)
-            properties = item.properties
-            wrong = validate(topology, item.type, properties) if check is None else check(properties)
-            if wrong is not None:
-                add(refusal_of(wrong))
-                continue
-            add(item)
-            contacts.append(item.contact_id)
-        return items, contacts, False
+        return sort_out(self._topology, records, until_ms, future_ms)
 
     def _refuse(self, index: int, refusal: Refusal) -> None:
         letter = letter_of_refused(refusal, self._name, *self._records[index])

@@ -191,7 +191,6 @@ def make_app(
     @app.agent(source, name=f"{settings.app}-lanes")
     async def lanes(stream: Any) -> None:
         async for chunks in stream:
-            for chunk in chunks:
-                app.lanes.offer(chunk)
+            app.lanes.offer(chunks)
 
     return app

@@ -147,11 +147,12 @@ class Lanes:
             self._current -= {lane.partition for lane in lanes}
             self._current |= running - fenced
 
-    def offer(self, chunk: Chunk) -> None:
-        """Hand a chunk to its lane; one of a partition not owned any more is the next owner's."""
-        lane = self._lanes.get(chunk.partition)
-        if lane is not None:
-            lane.offer(chunk)
+    def offer(self, chunks: Iterable[Chunk]) -> None:
+        """Hand chunks to their lanes; one of a partition not owned any more is the next owner's."""
+        for chunk in chunks:
+            lane = self._lanes.get(chunk.partition)
+            if lane is not None:
+                lane.offer(chunk)
 
     def fetch_failed(self, error: KafkaError) -> None:
         """Tell the lane whose position the broker does not have."""
