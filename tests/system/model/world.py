@@ -133,7 +133,7 @@ class Worker:
                     self.lanes.fetch_failed(item)
                     continue
                 for chunk in self.deliver(item):
-                    self.lanes.offer(chunk)
+                    self.lanes.offer([chunk])
             await asyncio.sleep(0.0005)
 
     def says(self) -> dict[int, tuple[LaneState, str]]:
