@@ -22,8 +22,6 @@ __all__ = ["TestList", "is_test", "shortened"]
 class TestList:
     """The list, and how long its contacts wait at most (ms)."""
 
-    __test__ = False  # no test of pytest's, whatever it is called
-
     name: str
     wait_ms: int
 
