@@ -19,6 +19,7 @@ from processor.core.enrollments import end, look_at, run
 from processor.core.entries import granted
 from processor.core.leases import give_back
 from processor.core.lifecycle import ACTIVE, ENDED, HELD, PENDING, move_track
+from processor.core.pacing import claim, keep_place
 from processor.core.policies import SEND, Verdict
 from processor.core.rivalry import IN_CONTEST, LEASE, NEXT, rivalry_of, ticket_of
 from processor.core.test_list import is_test
@@ -43,6 +44,7 @@ def admit(  # noqa: PLR0913, PLR0917 - what a send is made of, and what it may c
     hold_ms: int,
     cost: float,
     when_spent: str,
+    template: str,
 ) -> Verdict:
     """May this send be made before all that compete with it? ``cost`` is in the topology's currency.
 
@@ -57,6 +59,12 @@ def admit(  # noqa: PLR0913, PLR0917 - what a send is made of, and what it may c
         verdict = _choose(turn, enrollment, track, rule, hold_ms, value)
         if verdict is not None:
             return verdict
+    if channel.pacing is not None:
+        verdict = claim(turn, enrollment, track, purpose, channel, template, hold_ms)
+        if verdict.outcome != "send":
+            if rule is not None:  # it is the one that is made, though later
+                rivalry_of(turn).winners[rule.name] = (enrollment.id, enrollment.program, value)
+            return verdict
     if not policies.budgets:
         return SEND
     verdict = spend(turn, enrollment, track, purpose, channel, cost, value, when_spent)
@@ -66,6 +74,7 @@ def admit(  # noqa: PLR0913, PLR0917 - what a send is made of, and what it may c
     if turn.now_ms >= give_up_ms:
         return Verdict("wait", verdict.rule, turn.now_ms)
     _hold(turn, track, LEASE, give_up_ms)
+    keep_place(turn, track)
     return Verdict("stand", verdict.rule)
 
 

@@ -20,6 +20,7 @@ from processor.core.lifecycle import (
 )
 from processor.core.named import Past
 from processor.core.outputs import Decision
+from processor.core.pacing import drop_room, hand_back, unpack
 from processor.core.rivalry import stands
 from processor.core.test_list import is_test, shortened
 from processor.core.timers import look_again
@@ -77,6 +78,8 @@ def run(turn: Turn, program: Program, enrollment: Enrollment) -> None:
                 continue
             look_at(turn, enrollment, track)
             steps_left = _walk(turn, program, enrollment, track, steps_left)
+            if turn.slot >= 0:
+                hand_back(turn)
             if enrollment.state == ENDED:
                 return
         running = len(enrollment.tracks) > 1 and join(turn, program, enrollment)
@@ -90,6 +93,7 @@ def _walk(turn: Turn, program: Program, enrollment: Enrollment, track: Track, st
     resuming = track.mark == "due"
     if resuming:
         track.mark = ""
+        unpack(turn, enrollment, track)
     elif track.mark:  # a brake has let go of its command for good
         target = _forgo(turn, program, enrollment, track)
     brakes = turn.shared.brakes
@@ -181,6 +185,8 @@ def end(
     move_enrollment(enrollment, signal)
     if signal != "complete":
         record(turn, _DECISION_OF_SIGNAL[signal], enrollment, at, reason, detail)
+    if turn.topology.paced:
+        drop_room(turn, enrollment)
     pasts = turn.row.past
     past = pasts.get(enrollment.program)
     if past is None:

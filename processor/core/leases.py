@@ -28,6 +28,7 @@ from processor.core.best import collect, take_shares
 from processor.core.brake_home import advance_home
 from processor.core.brakes import set_brake
 from processor.core.events import Message
+from processor.core.pacing import advance_pace
 from processor.core.shared import Claim, Pot, Spent
 
 if TYPE_CHECKING:
@@ -108,15 +109,8 @@ def _ask(shared: Shared, at_ms: int) -> Message:
 
 def advance_shared(topology: Topology, shared: Shared, message: Message, watermark_ms: int) -> list[Output]:
     """A message to the partition's shared row: a request or a report at a home, or the home's answer."""
-    if message.kind == "split_counts":
-        return collect(shared, message)
-    if message.kind == "split_shares":
-        return take_shares(shared, message)
-    if message.kind in {"brake_set", "brake_full"}:
-        set_brake(shared, message, watermark_ms)
-        return []
-    if message.kind.startswith("brake_"):
-        return advance_home(topology, shared, message)
+    if not message.kind.startswith("lease_"):
+        return _of_others(topology, shared, message, watermark_ms)
     body, at_ms = message.body, message.at_ms
     if message.kind == "lease_ask":
         number = body["from"]
@@ -135,8 +129,27 @@ def advance_shared(topology: Topology, shared: Shared, message: Message, waterma
     if message.kind == "lease_recall":
         units = {name: shared.at_hand.pop(name, 0) for name in body["pots"]}
         return [Message("lease_return", "", at_ms, {"units": units, "recalled": True}, home=HOME)]
-    reason = f"message kind {message.kind!r} is not for a shared row"
-    raise AssertionError(reason)
+    raise _misdirected(message)
+
+
+def _of_others(topology: Topology, shared: Shared, message: Message, watermark_ms: int) -> list[Output]:
+    """A message about anything but leases: splits by best performer, brakes, paced channels."""
+    if message.kind == "split_counts":
+        return collect(shared, message)
+    if message.kind == "split_shares":
+        return take_shares(shared, message)
+    if message.kind in {"brake_set", "brake_full"}:
+        set_brake(shared, message, watermark_ms)
+        return []
+    if message.kind.startswith("brake_"):
+        return advance_home(topology, shared, message)
+    if message.kind.startswith("pace_"):
+        return advance_pace(shared, message)
+    raise _misdirected(message)
+
+
+def _misdirected(message: Message) -> AssertionError:
+    return AssertionError(f"message kind {message.kind!r} is not for a shared row")
 
 
 def _by_value(claims: list[Claim]) -> list[Claim]:

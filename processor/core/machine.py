@@ -23,6 +23,7 @@ from processor.core.handover import note_event, note_points
 from processor.core.identity import IDENTIFYING, ask_to_depart, event_of, point_here, travel
 from processor.core.lifecycle import ACTIVE, ENDED
 from processor.core.outputs import Decision
+from processor.core.pacing import take_in
 from processor.core.remembering import remember
 from processor.core.schema import OPERATORS_EVENTS
 from processor.core.scoring import check_grade, score
@@ -374,6 +375,8 @@ def _message(turn: Turn, message: Message, watermark_ms: int) -> None:
         take_address(turn, message)
     elif message.kind == "wake":
         woken(turn, message.body)
+    elif message.kind == "room":
+        take_in(turn, message)
     else:
         reason = f"message kind {message.kind!r} is not for a contact"
         raise AssertionError(reason)

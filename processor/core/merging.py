@@ -36,6 +36,7 @@ from processor.core.limits import (
 )
 from processor.core.named import GRANTED, WITHDRAWN, Past
 from processor.core.outputs import Decision
+from processor.core.pacing import ask_again
 from processor.core.profiling import delete_scores
 from processor.core.rivalry import LEASE, NEXT
 from processor.core.score_merge import merge_scores, predict_anew
@@ -226,6 +227,8 @@ def _merge_enrollments(turn: Turn, other: Row) -> None:
         else:
             enrollment.changed = True
             mine.append(enrollment)
+            if turn.topology.paced:
+                ask_again(turn, enrollment)
             inside.add((enrollment.program, enrollment.key))
             _ask_anew(turn, enrollment)
             if enrollment.state == PENDING and program is not None and take_unit(turn, program, enrollment):

@@ -370,6 +370,7 @@ class Topology:
     idle: tuple[Entry, ...]
     schedules: tuple[Entry, ...]
     dedupe: bool = True
+    paced: bool = False  # some channel is
     breakers: dict[str, Breaker] = field(default_factory=dict)  # by program
     test_list: TestList | None = None
     context: bool = False  # a step tells a person the contact's latest events and points

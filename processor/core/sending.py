@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 __all__ = [
-    "Arbitration", "Blackout", "Breaker", "Budget", "Cap", "Channel", "Dormant", "Personalising", "Policies",
-    "Purpose", "QuietHours", "Team",
+    "Arbitration", "Blackout", "Breaker", "Budget", "Cap", "Channel", "Dormant", "Pacing", "Personalising",
+    "Policies", "Purpose", "QuietHours", "Team",
 ]  # fmt: skip
 
 
@@ -28,6 +28,14 @@ class Purpose:
 
 
 @dataclass(frozen=True)
+class Pacing:
+    """At most ``at_most`` sends in each period of ``per_ms``, over all contacts."""
+
+    at_most: int
+    per_ms: int
+
+
+@dataclass(frozen=True)
 class Channel:
     """``expires_ms``: how long after its decision a command may still be carried out."""
 
@@ -38,6 +46,7 @@ class Channel:
     templates: tuple[str, ...] = ()
     cost: float = 0.0  # of one command, in the topology's currency
     failed_by: str = ""  # the event type by which the channel reports that it could not deliver
+    pacing: Pacing | None = None
     cancels: bool = False  # it takes commands of kind cancel
     guards: bool = False  # its addresses can be suppressed
     suppressed_by: tuple[str, ...] = ()  # event types that do so

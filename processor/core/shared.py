@@ -13,8 +13,8 @@ from typing import Final
 import msgspec
 
 __all__ = [
-    "CLAIMS_MAX", "LEASE_WAITERS_MAX", "OPEN_SWEEPS_MAX", "Brake", "BrakeHome", "Claim", "Pot", "Shared",
-    "Spent", "SplitHere", "SplitPool", "SweepRun",
+    "CLAIMS_MAX", "LEASE_WAITERS_MAX", "OPEN_SWEEPS_MAX", "Brake", "BrakeHome", "Claim", "Pace", "Pot",
+    "Room", "Shared", "Spent", "SplitHere", "SplitPool", "SweepRun",
 ]  # fmt: skip
 
 OPEN_SWEEPS_MAX: Final = 64  # further schedules wait until the oldest walk has ended
@@ -129,6 +129,29 @@ class BrakeHome(msgspec.Struct, array_like=True, gc=False):
     taken: list[str] = []
 
 
+class Pace(msgspec.Struct, array_like=True, gc=False):
+    """A paced channel as this partition sees it.
+
+    ``pool``: room by period, as (units, the place in the period of the first). ``waiting``: contacts that
+    wait for an answer, each with the instant until which it may; for ``asked`` of them the home was asked.
+    """
+
+    pool: dict[int, tuple[int, int]] = {}
+    asked: int = 0
+    waiting: list[tuple[str, int]] = []
+
+
+class Room(msgspec.Struct, array_like=True, gc=False):
+    """A paced channel at its home.
+
+    ``given``: units by period, of periods that have room left. What else is before the period ``full_to`` has
+    none, and from there on nothing was asked for.
+    """
+
+    given: dict[int, int] = {}
+    full_to: int = 0
+
+
 class Shared(msgspec.Struct, array_like=True, gc=False):
     """The partition's row.
 
@@ -159,6 +182,8 @@ class Shared(msgspec.Struct, array_like=True, gc=False):
     partitions: int = 0
     brakes: dict[str, Brake] = {}
     homes: dict[str, BrakeHome] = {}
+    paces: dict[str, Pace] = {}
+    rooms: dict[str, Room] = {}
 
     def encode(self) -> bytes:
         """The row as bytes."""

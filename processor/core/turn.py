@@ -41,7 +41,7 @@ class Turn:
     the row's earliest due instant has to be found again, ``shared_changed`` that the
     shared row was written to; ``released`` that an operator has let go of what runs now;
     ``rivalry`` is there where sends compete, ``claimed`` says that something waits for units of a global
-    quantity.
+    quantity; ``slot`` is the period of the room on ``slot_channel`` that the running track has (-1: none).
     """
 
     def __init__(
@@ -78,6 +78,8 @@ class Turn:
         self.retimed = False
         self.shared_changed = False
         self.released = False
+        self.slot = -1
+        self.slot_channel = ""
         self.zone: ZoneInfo | None = None
         self.rivalry: Rivalry | None = None
         self.claimed = False

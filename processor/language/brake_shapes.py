@@ -1,4 +1,4 @@
-"""The shapes of what slows sends down or stops them: circuit breakers, limits for the dormant."""
+"""The shapes of what slows sends down or stops them: pacing, circuit breakers, limits for the dormant."""
 
 from __future__ import annotations
 
@@ -8,12 +8,22 @@ from processor.core.limits import SENT_MAX
 from processor.language.records import Field, ListOf, OneOrMany, Record
 from processor.language.shapes import Choice, Duration, Name, Number, Ref
 
-__all__ = ["BREAKER", "DORMANT", "NO_BREAKER"]
+__all__ = ["BREAKER", "DORMANT", "NO_BREAKER", "PACING"]
 
 _NAME: Final = Name(
     pattern=r"[a-z][a-z0-9_-]*", what="a name of small letters, digits, - and _ that starts with a letter"
 )
 
+PACING: Final = Record(
+    name="pacing",
+    title="pacing",
+    doc="At most so many sends on a channel in a period, to all contacts together; others wait their turn.",
+    fields={
+        "channel": Field(Ref(kind="channel", examples=("sms",)), "the channel", required=True),
+        "at_most": Field(Number(minimum=1, whole=True, examples=(600,)), "how many sends", required=True),
+        "per": Field(Duration(examples=("1h",)), "in each period of this length", required=True),
+    },
+)
 BREAKER: Final = Record(
     name="breaker",
     title="a circuit breaker",

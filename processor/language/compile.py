@@ -13,7 +13,7 @@ import msgspec
 from processor.core.model import Channel, Program, Topology
 from processor.core.schema import Check, compile_checks
 from processor.core.time import is_zone, zone
-from processor.language.brakes import breakers
+from processor.language.brakes import breakers, paced, stops
 from processor.language.expressions import Compiler
 from processor.language.index import (
     Parts,
@@ -227,7 +227,7 @@ def _compile(
     known = compiler.known
     kept = relations(form, compiler)
     ordered = segments(form, compiler)
-    made_channels = channels(form, compiler.problems)
+    made_channels = paced(form, channels(form, compiler.problems), compiler.problems)
     programs, sources = _programs(form, forms, compiler, made_channels)
     rules_of_sending = policies(form, compiler.problems, programs.values())
     parts = Parts(
@@ -274,7 +274,7 @@ def _compile(
         dates=dates,
         dates_by_attribute=dates_by_attribute(dates),
         idle=tuple(entry for entry in entries if entry.kind == "inactive"),
-        breakers={name: one.breaker for name, one in programs.items() if one.breaker is not None},
+        **stops(programs, made_channels),
         currency=form.get("currency", ""),
         needs_consent=any(model.needs for model in scoring.models.values()),
         schedules=tuple(entry for entry in entries if entry.kind == "schedule"),

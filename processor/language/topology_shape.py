@@ -7,7 +7,7 @@ from typing import Final
 from processor.core.relations import KEPT_MAX
 from processor.core.schema import PROPERTY_TYPES
 from processor.core.topics import PARTITIONS, PARTITIONS_MAX
-from processor.language.brake_shapes import BREAKER, DORMANT
+from processor.language.brake_shapes import BREAKER, DORMANT, PACING
 from processor.language.competition_shapes import ARBITRATION, BUDGETS
 from processor.language.problems import instead, quoted
 from processor.language.records import Either, Field, ListOf, MapOf, OneOrMany, Record
@@ -251,6 +251,9 @@ _POLICIES: Final = Record(
         "quiet_hours": Field(OneOrMany(item=_QUIET_HOURS), "when nothing is sent"),
         "blackouts": Field(OneOrMany(item=_BLACKOUT), "days on which nothing is sent"),
         "caps": Field(OneOrMany(item=_CAP), "how much is sent at most"),
+        "pacing": Field(
+            OneOrMany(item=PACING), "how many sends go out in a period, to all contacts together"
+        ),
         "breaker": Field(BREAKER, "of every program that says nothing else"),
         "dormant": Field(OneOrMany(item=DORMANT), "how much is sent at most to who has been silent for long"),
         "budgets": Field(OneOrMany(item=BUDGETS), "what sends may cost, or how many there may be, in all"),

@@ -49,6 +49,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "dormant": "the contact has been silent for long, and the limit {name} is used up",
         "budget": "nothing is left of the budget {name} for now",
         "arbitration": "it stands for a choice among programs ({name})",
+        "pacing": "the channel {name} has no room before",
         "breaker": "the program's breaker has tripped",
         "paused": "the program is paused",
     },
@@ -58,11 +59,6 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "resume": "an operator resumed it: what stood still goes on",
         "release": "an operator closed its breaker, and lets go of what was held",
         "drop": "an operator closed its breaker, and dropped what was held",
-    },
-    "let_go": {
-        "release": "an operator let it go; it is decided anew",
-        "resume": "the program was resumed; it goes on",
-        "drop": "the breaker was closed; it goes on",
     },
     "suppressed": {
         "no_address": "the contact has no address for this channel",
@@ -393,7 +389,7 @@ _SENTENCES: Final[Mapping[str, Callable[[Moment, Callable[[int], str]], str]]] =
     "late": _late,
     "quarantined": _words(lambda m: f"{_timer(m)} failed and is stopped for a look: {m.reason}"),
     "braked": _words(lambda m: f"{m.program}: {_reason(m)}"),
-    "let_go": _words(lambda m: f"{m.step}: {_reason(m)}"),
+    "let_go": _words(lambda m: f"{m.step}: an operator let it go ({m.reason}); it is decided anew"),
     "released": _words(lambda m: f"{_timer(m)} was released by an operator, and is due now"),
     "duplicate": _words(lambda m: f"event {m.detail.get('event')} had come before and was dropped"),
     "limit": _words(_reason),

@@ -229,19 +229,27 @@ programs = st.fixed_dictionaries(
 )
 
 
+def _paced(text: str) -> str:
+    """The topology with channels that soon have no room."""
+    pacing = "pacing: [{channel: email, at_most: 1, per: 1h}, {channel: push, at_most: 2, per: 1d}]"
+    return text.replace("policies:\n", f"policies:\n  {pacing}\n")
+
+
 @given(
     program=programs,
     log=logs(max_size=25, braked=("p",)),
     best_by=st.sampled_from([None, "goal", _BEST_BY]),
     tests=st.booleans(),
+    paced=st.booleans(),
 )
-def test_random_programs_over_random_logs_never_raise(program, log, best_by, tests):
+def test_random_programs_over_random_logs_never_raise(program, log, best_by, tests, paced):
     if best_by and ("goal" in program or best_by != "goal"):
         program = _by_best(program, best_by)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "programs").mkdir()
         base = BASE.read_text().replace("at_most: 90000", "at_most: 3")
+        base = _paced(base) if paced else base
         (root / "topology.yaml").write_text(base + ("test_list: vip\n" if tests else ""))
         (root / "programs" / "q.yaml").write_text(RIVAL)
         (root / "programs" / "p.yaml").write_text(json.dumps(program))  # JSON is YAML

@@ -31,6 +31,7 @@ from processor.core import (
     limits,
     machine,
     nodes,
+    pacing,
     relations,
     shared,
     topics,
@@ -142,6 +143,12 @@ LIMITS: tuple[tuple[Any, str, str, str], ...] = (
         "COMMAND_IDS_MAX",
         "operators' events of a program that are remembered",
         "an older one that comes again counts again",
+    ),
+    (
+        pacing,
+        "PERIODS_KEPT_MAX",
+        "periods of a paced channel that have room left",
+        "a partition that is further behind takes the earliest of those",
     ),
     (shared, "CLAIMS_MAX", "sends waiting for a budget in a partition", "further ones ask a minute later"),
     (

@@ -96,6 +96,7 @@ def test_what_to_write_instead_has_no_errors(tmp_path, rule):
 SEND = "- send: email\n    template: welcome\n  "
 QUIET = '# topology.yaml\npolicies:\n  quiet_hours: {from: "21:00", to: "09:00"}\n# programs/p.yaml\n'
 CAP = "# topology.yaml\npolicies:\n  caps: {at_most: 1, per: 7d, channels: [email]}\n# programs/p.yaml\n"
+PACED = "# topology.yaml\npolicies: {pacing: {channel: push, at_most: 9, per: 1h}}\n# programs/p.yaml\n"
 DORMANT = "# topology.yaml\npolicies: {dormant: {inactive: 60d, at_most: 1, per: 90d}}\n# programs/p.yaml\n"
 CASES = [
     # Reached by a goto only; and steps in a circle that nothing leads into.
@@ -130,6 +131,15 @@ CASES = [
     ("starved-by-blackout", f"# topology.yaml\npolicies: {{blackouts: {{from: 2026-12-24, to: 2026-12-27, channels: [push]}}}}\n# programs/p.yaml\nsteps:\n  {SEND}", False),
     ("starved-by-blackout", f"# topology.yaml\npolicies: {{blackouts: {{from: 2026-12-24, to: 2026-12-25}}}}\n# programs/p.yaml\nsteps:\n  {SEND}", False),
     ("starved-by-blackout", f"# topology.yaml\npolicies: {{blackouts: {{from: 2026-12-24, to: 2026-12-27}}}}\n# programs/p.yaml\nsteps:\n  {SEND}when_quiet: skip", False),
+    ("starved-by-pacing", f"{PACED}steps:\n  - {{send: push, template: a, hold_at_most: 59m}}", True),
+    ("starved-by-pacing", f"{PACED}steps:\n  - {{series: push, every: 1d, pieces: [a], hold_at_most: 59m}}", True),
+    ("starved-by-pacing", f"{PACED}steps:\n  - {{send: push, template: a, hold_at_most: 1h}}", False),
+    ("starved-by-pacing", f"{PACED}steps:\n  - {{send: push, template: a, hold_at_most: 1m, purpose: receipts}}", False),
+    ("starved-by-pacing", f"{PACED}steps:\n  - {{send: email, template: tips, hold_at_most: 1m}}", False),
+    ("breaker-usual-of-schedule", 'entry: [{schedule: "0 9 * * mon"}, {on: page_viewed}]\nbreaker: {times_usual: 5, per: 1d, alert: slack}\nsteps:\n  - wait: 1d', False),
+    ("breaker-usual-of-schedule", '# topology.yaml\npolicies: {breaker: {times_usual: 3, per: 1h, alert: slack}}\n# programs/p.yaml\nentry: {schedule: "0 9 * * mon"}\nsteps:\n  - wait: 1d', True),
+    ("alarm-to-contacts", "breaker: {more_than: 5, per: 1d, alert: push}\nsteps:\n  - wait: 1d", True),
+    ("empty-breaker", "breaker: none\nsteps:\n  - wait: 1d", False),
     ("starved-by-dormant", f"{DORMANT}entry: {{inactive: 60d}}\nsteps:\n  {SEND}- wait: 30d\n  {SEND}- wait: 61d\n  {SEND}", True),
     ("starved-by-dormant", f"{DORMANT}entry: {{inactive: 60d}}\nsteps:\n  {SEND}- wait: 91d\n  {SEND}", False),
     ("starved-by-dormant", f"{DORMANT}entry: {{inactive: 30d}}\nsteps:\n  {SEND}- wait: 7d\n  {SEND}", False),

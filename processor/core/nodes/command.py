@@ -79,6 +79,8 @@ def give_command(  # noqa: PLR0913 - a command is made of that many things, all 
             expiry(turn, purpose, channel, expires_ms),
         )
     )
+    if turn.slot >= 0 and turn.slot_channel == channel.name:
+        turn.slot = -1  # its room is used
     breakers = turn.topology.breakers
     if breakers:
         breaker = breakers.get(enrollment.program)

@@ -11,6 +11,7 @@ from processor.core.enrollments import record
 from processor.core.lifecycle import move_track
 from processor.core.model import Fn, Node
 from processor.core.nodes.command import cost_of, give_command, hold_back, identity_of, values_of
+from processor.core.pacing import claim
 from processor.core.policies import Verdict, judge, remember_send
 
 if TYPE_CHECKING:
@@ -136,8 +137,12 @@ class Send(Node):
                 return lost
         verdict = judge(turn, purpose, channel, self.when_quiet, self.when_capped, way.template)
         if verdict.outcome == "send" and topology.policies.competes:
-            cost = cost_of(turn, channel, self.cost)
-            return admit(turn, enrollment, track, purpose, channel, self.hold_ms, cost, self.when_spent)
+            cost, hold_ms = cost_of(turn, channel, self.cost), self.hold_ms
+            return admit(
+                turn, enrollment, track, purpose, channel, hold_ms, cost, self.when_spent, way.template
+            )
+        if verdict.outcome == "send" and channel.pacing is not None:
+            return claim(turn, enrollment, track, purpose, channel, way.template, self.hold_ms)
         return verdict
 
     def _fall_back(

@@ -11,6 +11,7 @@ from processor.core.model import Fn, Node
 from processor.core.named import Series as Remembered
 from processor.core.nodes.command import cost_of, give_command, hold_back, values_of
 from processor.core.nodes.wait import wait_until
+from processor.core.pacing import claim
 from processor.core.policies import Verdict, judge, remember_send
 from processor.core.time import format_duration
 
@@ -71,6 +72,7 @@ class Series(Node):
             return self.next
         topology = turn.topology
         purpose, channel = topology.purposes[self.purpose], topology.channels[self.channel]
+        track.note = f"{rounds} {_HELD}"
         verdict = self._judge(turn, enrollment, track, piece)
         if verdict.outcome == "send":
             give_command(
@@ -90,7 +92,6 @@ class Series(Node):
         else:
             detail = {"channel": self.channel, "template": piece}
             if hold_back(turn, enrollment, track, verdict, self.hold_ms, detail):
-                track.note = f"{rounds} {_HELD}"
                 return None
         return self._after(turn, enrollment, track, rounds)
 
@@ -112,8 +113,10 @@ class Series(Node):
                 return lost
         verdict = judge(turn, purpose, channel, self.when_quiet, self.when_capped, piece)
         if verdict.outcome == "send" and topology.policies.competes:
-            cost = cost_of(turn, channel, self.cost)
-            return admit(turn, enrollment, track, purpose, channel, self.hold_ms, cost, self.when_spent)
+            cost, hold_ms = cost_of(turn, channel, self.cost), self.hold_ms
+            return admit(turn, enrollment, track, purpose, channel, hold_ms, cost, self.when_spent, piece)
+        if verdict.outcome == "send" and channel.pacing is not None:
+            return claim(turn, enrollment, track, purpose, channel, piece, self.hold_ms)
         return verdict
 
     def _key(self, enrollment: Enrollment, piece: str) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 from processor.core.dormant import covers
 from processor.core.model import Dormant, Node, Program
-from processor.core.nodes import Send, WaitFor
+from processor.core.nodes import Send, Series, WaitFor
 from processor.core.time import format_duration
 from processor.language.lint.flow import Stop, TooManyError, paths, reached
 from processor.language.lint.registry import Finding, Lint, Rule
@@ -81,7 +81,53 @@ def _usual_of_a_schedule(lint: Lint) -> Iterator[Finding]:
             yield Finding(lint.place(program, "breaker", "entry"), message, fix)
 
 
+def _starved_by_pacing(lint: Lint) -> Iterator[Finding]:
+    for program in lint.programs:
+        for node in program.nodes.values():
+            if not isinstance(node, (Send, Series)):
+                continue
+            channel, purpose = (
+                lint.topology.channels.get(node.channel),
+                lint.topology.purposes.get(node.purpose),
+            )
+            pacing = channel.pacing if channel is not None else None
+            if pacing is None or purpose is None or purpose.transactional or node.hold_ms >= pacing.per_ms:
+                continue
+            held, per = format_duration(node.hold_ms), format_duration(pacing.per_ms)
+            message = f"held {held} at most, {quoted(node.id)} is skipped where the {per} of the pacing of "
+            message += f"{node.channel} are used up early"
+            fix = f"write hold_at_most: {per} or more, or a shorter per: with fewer sends in it"
+            yield Finding(lint.step(program, node), message, fix)
+
+
 RULES: Final = (
+    Rule(
+        name="starved-by-pacing",
+        severity="warning",
+        summary="A send that does not wait long enough for its channel's pacing.",
+        why="A send without room waits for the next period that has some, for `hold_at_most` at the longest; "
+        "then it is skipped (`held_too_long`). Where a period is longer than that, whoever comes after it is "
+        "used up gets nothing.",
+        example="""\
+# topology.yaml
+policies: {pacing: {channel: push, at_most: 1000, per: 1d}}
+# programs/tips.yaml
+steps:
+  - send: push
+    template: tips
+    hold_at_most: 2h
+""",
+        better="""\
+# topology.yaml
+policies: {pacing: {channel: push, at_most: 1000, per: 1d}}
+# programs/tips.yaml
+steps:
+  - send: push
+    template: tips
+    hold_at_most: 3d
+""",
+        check=_starved_by_pacing,
+    ),
     Rule(
         name="breaker-usual-of-schedule",
         severity="warning",
@@ -139,5 +185,96 @@ steps:
     template: tips
 """,
         check=_starved_by_dormant,
+    ),
+    Rule(
+        name="paced-twice",
+        severity="error",
+        summary="Two pacings of one channel.",
+        why="A send asks for room once. Write one pacing for each channel, the tighter one: 10 in a minute "
+        "are 600 in an hour, spread evenly.",
+        example="""\
+# topology.yaml
+policies: {pacing: [{channel: push, at_most: 600, per: 1h}, {channel: push, at_most: 10, per: 1m}]}
+# programs/tips.yaml
+steps:
+  - send: push
+    template: tips
+""",
+        better="""\
+# topology.yaml
+policies: {pacing: {channel: push, at_most: 10, per: 1m}}
+# programs/tips.yaml
+steps:
+  - send: push
+    template: tips
+""",
+    ),
+    Rule(
+        name="paced-without-messages",
+        severity="error",
+        summary="Pacing of a channel that carries no messages.",
+        why="Tasks, alerts and webhooks are not sent to contacts, and wait for no policy.",
+        example="""\
+# topology.yaml
+policies: {pacing: {channel: crm, at_most: 600, per: 1h}}
+# programs/tips.yaml
+steps:
+  - send: push
+    template: tips
+""",
+        better="""\
+# topology.yaml
+policies: {pacing: {channel: push, at_most: 600, per: 1h}}
+# programs/tips.yaml
+steps:
+  - send: push
+    template: tips
+""",
+    ),
+    Rule(
+        name="empty-breaker",
+        severity="error",
+        summary="A circuit breaker that does not say what trips it.",
+        why="It would never trip. Say how many commands are too many (`more_than`), or how many times the "
+        "usual (`times_usual`), or both: whichever comes first trips it.",
+        example="""\
+# topology.yaml
+policies: {breaker: {per: 1h, alert: slack}}
+# programs/tips.yaml
+steps:
+  - send: email
+    template: tips
+""",
+        better="""\
+# topology.yaml
+policies: {breaker: {more_than: 10000, per: 1h, alert: slack}}
+# programs/tips.yaml
+steps:
+  - send: email
+    template: tips
+""",
+    ),
+    Rule(
+        name="alarm-to-contacts",
+        severity="error",
+        summary="A circuit breaker whose alarm goes to a channel for messages.",
+        why="The alarm is about a program and not about a contact: a channel that sends to contacts has "
+        "nobody to send it to. Alarms go to people, on a channel of the kind alert, task or webhook.",
+        example="""\
+# topology.yaml
+policies: {breaker: {more_than: 10000, per: 1h, alert: email}}
+# programs/tips.yaml
+steps:
+  - send: email
+    template: tips
+""",
+        better="""\
+# topology.yaml
+policies: {breaker: {more_than: 10000, per: 1h, alert: slack}}
+# programs/tips.yaml
+steps:
+  - send: email
+    template: tips
+""",
     ),
 )

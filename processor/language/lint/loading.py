@@ -11,52 +11,6 @@ __all__ = ["RULES"]
 
 RULES: Final = (
     Rule(
-        name="empty-breaker",
-        severity="error",
-        summary="A circuit breaker that does not say what trips it.",
-        why="It would never trip. Say how many commands are too many (`more_than`), or how many times the "
-        "usual (`times_usual`), or both: whichever comes first trips it.",
-        example="""\
-# topology.yaml
-policies: {breaker: {per: 1h, alert: slack}}
-# programs/tips.yaml
-steps:
-  - send: email
-    template: tips
-""",
-        better="""\
-# topology.yaml
-policies: {breaker: {more_than: 10000, per: 1h, alert: slack}}
-# programs/tips.yaml
-steps:
-  - send: email
-    template: tips
-""",
-    ),
-    Rule(
-        name="alarm-to-contacts",
-        severity="error",
-        summary="A circuit breaker whose alarm goes to a channel for messages.",
-        why="The alarm is about a program and not about a contact: a channel that sends to contacts has "
-        "nobody to send it to. Alarms go to people, on a channel of the kind alert, task or webhook.",
-        example="""\
-# topology.yaml
-policies: {breaker: {more_than: 10000, per: 1h, alert: email}}
-# programs/tips.yaml
-steps:
-  - send: email
-    template: tips
-""",
-        better="""\
-# topology.yaml
-policies: {breaker: {more_than: 10000, per: 1h, alert: slack}}
-# programs/tips.yaml
-steps:
-  - send: email
-    template: tips
-""",
-    ),
-    Rule(
         name="unknown-event",
         severity="error",
         summary="An event type that is not declared.",
