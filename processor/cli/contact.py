@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from processor.cli.contact_erase import ERASE_EXAMPLES, LEDGER_EXAMPLES, erase, ledger
+from processor.cli.contact_export import EXPORT_EXAMPLES, export
 from processor.cli.contact_merge import MERGE_EXAMPLES, merge
 from processor.cli.errors import DOWN, NO, CommandError
 from processor.cli.options import At, Output, OutputOption, State, TopologyOption
@@ -37,6 +38,7 @@ def group() -> typer.Typer:
     )
     made.callback()(contact)
     made.command(epilog=epilog(EXAMPLES))(show)
+    made.command(epilog=epilog(EXPORT_EXAMPLES))(export)
     made.command(epilog=epilog(ERASE_EXAMPLES))(erase)
     made.command(epilog=epilog(LEDGER_EXAMPLES))(ledger)
     made.command(epilog=epilog(MERGE_EXAMPLES))(merge)

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from processor.core.turn import Turn
 
 __all__ = [
-    "ITEM_BYTES_MAX", "KEPT_BYTES_MAX", "KEPT_MAX", "append", "items_of", "keep", "merge_items", "names_of",
+    "ITEM_BYTES_MAX", "KEPT_BYTES_MAX", "KEPT_MAX", "append", "is_relation", "items_of", "keep",
+    "merge_items", "names_of",
 ]  # fmt: skip
 
 KEPT_MAX: Final = 100  # items of a relation; a topology that asks for more is refused
@@ -50,6 +51,11 @@ def items_of(history: History, name: str) -> list[Item]:
 def names_of(history: History) -> list[str]:
     """The relations of which something was ever kept."""
     return [key[len(_PREFIX) :] for key in history.names() if key.startswith(_PREFIX)]
+
+
+def is_relation(key: str) -> bool:
+    """Whether a history of this key holds a relation's items."""
+    return key.startswith(_PREFIX)
 
 
 def keep(turn: Turn, specs: tuple[RelationSpec, ...]) -> None:

@@ -28,6 +28,7 @@ PROMISED = (
     "explain",
     "report",
     "contact erase",
+    "contact export",
     "contact ledger",
     "contact merge",
     "contact show",

@@ -48,3 +48,51 @@ def test_what_cannot_be_done_is_said(cli, shop):
         "cannot be read"
         in cli("backtest", "-t", shop, "--events", shop / "events.jsonl", "--ledger", "none").err
     )
+
+
+def test_an_export_holds_all_there_is_of_a_contact(cli, shop, tmp_path):
+    more = [
+        {"type": "consent_granted", "properties": {"purpose": "marketing", "text": "form-7", "by": "desk"}},
+        {"type": "contact_identified", "properties": {"anonymous_id": "cookie-1"}},
+    ]
+    lines = [
+        {"event_id": f"x-{n}", "contact_id": "ana", "occurred_at": "2026-03-10T10:00:00Z"} | one
+        for n, one in enumerate(more)
+    ]
+    (tmp_path / "more.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = cli("run", "-t", shop, "--events", shop / "events.jsonl", "--events", "more.jsonl")
+    assert done.code == 0, done.err
+    found = cli("contact", "export", "ana", "-t", shop, "-o", "json").json
+    assert (found["format"], found["contact_id"], found["other_ids"]) == (1, "ana", ["cookie-1"])
+    (answer,) = [one for one in found["consents"] if one["purpose"] == "marketing" and not one["channel"]]
+    assert (answer["answer"], answer["text"], answer["by"]) == ("granted", "form-7", "desk")
+    assert found["consent_history"][-1]["text"] == "form-7"
+    row = cli("contact", "show", "ana", "-t", shop, "-o", "json").json
+    assert found["profile"] == row["profile"]
+    assert {one["score"]: one["value"] for one in found["scores"]} == {
+        name: one["value"] for name, one in row["scores"].items()
+    }
+    assert [line["rule"] for one in found["scores"] for line in one["ledger"]] != []
+    decided = (tmp_path / "out" / "decisions.jsonl").read_text().splitlines()
+    mine = [one for one in map(json.loads, decided) if one["contact_id"] in {"ana", "cookie-1"}]
+    assert found["decisions"] == mine
+    assert {one["contact_id"] for one in found["commands"]} == {"ana"}
+    assert cli("contact", "export", "cookie-1", "-t", shop, "-o", "json").json == found
+
+    assert cli("contact", "export", "ana", "-t", shop, "--file", "ana.json").code == 0
+    assert json.loads((tmp_path / "ana.json").read_text()) == found
+    read = cli("contact", "export", "ana", "-t", shop).out
+    assert all(word in read for word in ("Profile", "form-7", "Points", "Commands", "cookie-1"))
+
+
+def test_nothing_is_exported_of_whom_nothing_is_held(cli, shop):
+    assert cli("run", "-t", shop, "--events", shop / "events.jsonl").code == 0
+    none = cli("contact", "export", "zed", "-t", shop)
+    assert (none.code, "nothing is held" in none.err) == (1, True)
+    erase = ["--file", "erase.jsonl", "--at", "2026-03-20"]
+    assert cli("contact", "erase", "ana", "-t", shop, *erase).code == 0
+    events = ["--events", shop / "events.jsonl", "--events", "erase.jsonl"]
+    assert cli("run", "-t", shop, *events).code == 0
+    gone = cli("contact", "export", "ana", "-t", shop)
+    assert (gone.code, "was erased at 2026-03-20T00:00:00Z" in gone.err) == (1, True)
+    assert "records about it are still there" in gone.err

@@ -30,6 +30,7 @@ __all__ = [
     "read_all",
     "read_last",
     "read_one",
+    "read_partition",
 ]
 
 LAST_MAX: Final = 100_000  # records that `read_last` holds in memory
@@ -291,6 +292,20 @@ def last_of_keys(
     finally:
         reader.close()
     return found
+
+
+def read_partition(settings: KafkaSettings, topics: Iterable[str], partition: int) -> Iterator[Record]:
+    """Yield the committed records of one partition of each topic, to its end now. Raises as `read_all`."""
+    for topic in topics:
+        reader = _Reader(settings, [topic])
+        try:
+            reader.partitions = [place for place in reader.partitions if place[1] == partition]
+            ends = {place: reader.bounds(TopicPartition(*place))[1] for place in reader.partitions}
+            reader.start([TopicPartition(*place, OFFSET_BEGINNING) for place in reader.partitions])
+            if reader.partitions:
+                yield from _until_end(reader, settings, follow=False, stopped=lambda: False, ends=ends)
+        finally:
+            reader.close()
 
 
 def _until_end(
