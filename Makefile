@@ -15,7 +15,7 @@ UV ?= $(LOCKER)/bin/uv
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types walls unit load torture native plain lock clean
+.PHONY: help demo test lint types walls unit load torture year native plain lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ load: $(NATIVE) ## run the load tests
 torture: $(NATIVE) ## break the worker in every way: TORTURE_MINUTES (20), TORTURE_SEED
 	@$(BIN)/python -m tests.system.torture
 	@TORTURE_BUGS=all $(BIN)/pytest -q tests/system/test_chunks_mutations.py
+
+year: $(NATIVE) ## a simulated year through the whole gallery, checked: YEAR_CONTACTS (100000)
+	@$(BIN)/python -m tests.simulation.year --contacts $(or $(YEAR_CONTACTS),100000)
+	@$(BIN)/python -m tests.simulation.year --demo
 
 native: $(NATIVE) ## compile the core, where there is a C compiler
 

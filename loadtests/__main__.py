@@ -85,8 +85,11 @@ def _embedded(bounds: Bounds) -> Iterator[Figures]:
 def _cost(bounds: Bounds) -> Iterator[Figures]:
     count = min(bounds.events, COST_EVENTS)
     yield "cost", cost.measure(count, max(1, int(count * CONTACTS_PER_EVENT)))
+
+
+def _instructions(bounds: Bounds) -> Iterator[Figures]:
     if counted := cost.instructions():
-        yield "cost_instructions", counted
+        yield "instructions", counted
 
 
 def _demo(bounds: Bounds) -> Iterator[Figures]:
@@ -158,6 +161,7 @@ def _peers(bounds: Bounds) -> Iterator[Figures]:
 MEASUREMENTS: dict[str, Callable[[Bounds], Iterator[Figures]]] = {
     "core": _core,
     "cost": _cost,
+    "instructions": _instructions,
     "embedded": _embedded,
     "demo": _demo,
     "wire": _wire,
