@@ -34,7 +34,7 @@ _PROGRAM_NAME = re.compile(
     r"""((?:\b(?:in_program|was_in_program|entries)\(|\.program\s*[=!]=)\s*)(["'])([a-z0-9_-]+)\2"""
 )
 # An id that the language made: "send-email-cart-reminder" of {send: email, template: cart-reminder}.
-_STEP_NAME = re.compile(r"(send|series|alert|webhook)-(.+)")
+_STEP_NAME = re.compile(r"(send|series|alert|webhook|audience)-(.+)")
 
 
 class Blueprint(msgspec.Struct, frozen=True):
@@ -136,7 +136,7 @@ def renamed_program(text: str, renames: Renames, schema: str) -> str:
 
 
 def _renamed(key: str, value: Node, renames: Renames) -> Iterator[tuple[Scalar, str]]:
-    channels = ("send", "series", "alert", "webhook", "fallback", "to")
+    channels = ("send", "series", "alert", "webhook", "audience", "fallback", "to")
     tables = dict.fromkeys(channels, renames.channels) | {"purpose": renames.purposes}
     table = tables.get(key, {})
     from processor.language.source import Scalar, Sequence

@@ -122,6 +122,10 @@ def _route(node: Any) -> Caption:
     return Caption(node.kind, teams, node.text)
 
 
+def _audience(node: Any) -> Caption:
+    return Caption("audience", node.channel, ("into " if node.adds else "out of ") + node.audience)
+
+
 def _webhook(node: Any) -> Caption:
     return Caption("webhook", node.channel, ", ".join(name for name, _ in node.values))
 
@@ -158,6 +162,7 @@ _CAPTIONS: Final[dict[str, Callable[[Any], Caption]]] = {
     "alert": _alert,
     "route": _route,
     "assign": _route,
+    "audience": _audience,
     "webhook": _webhook,
     "enroll": _enroll,
     "repeat": _repeat,

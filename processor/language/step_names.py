@@ -32,6 +32,9 @@ def step_name(form: Form) -> str:
     if kind in ("route", "assign") and not isinstance(given, str):
         forms = given if isinstance(given, list) else [given] if isinstance(given, Form) else []
         return slug("-".join([kind, *dict.fromkeys(form.get("to", "") for form in forms)]))
+    if kind == "audience":
+        what = "add" if "add" in form else "remove"
+        return slug(f"{kind}-{given}-{what}-{form.get(what, '')}")
     if kind in ("decide", "repeat", "finish"):
         return kind
     if kind in ("split", "set", "parallel"):

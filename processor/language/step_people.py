@@ -20,7 +20,7 @@ def build_alert(site: Site) -> Node:
     channel = site.channels.get(site["alert"])
     if channel is not None and channel.kind not in _PEOPLE:
         people = [name for name, other in site.channels.items() if other.kind in _PEOPLE]
-        what = "webhooks" if channel.kind == "webhook" else "messages to contacts"
+        what = "messages to contacts" if channel.kind == "message" else f"{channel.kind}s"
         message = f"{quoted(channel.name)} is a channel of {what}, not of alerts"
         fix = f"write one of {listed(people)}" if people else "declare a channel of kind alert or task"
         site.wrong("alert", "wrong-channel", message, fix)

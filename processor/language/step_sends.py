@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from processor.core.model import Fn, Node
-from processor.core.nodes import PIECES_MAX, Send, Series, Way, Webhook
+from processor.core.nodes import PIECES_MAX, Audience, Send, Series, Way, Webhook
 from processor.core.time import DAY_MS
 from processor.language.problems import instead, listed, quoted
 from processor.language.records import Form
 from processor.language.site import Site
 from processor.language.step_content import build_blocks, build_variants
 
-__all__ = ["build_send", "build_series", "build_webhook"]
+__all__ = ["build_audience", "build_send", "build_series", "build_webhook"]
 
 HOLD_MS: Final = 2 * DAY_MS  # how long a send may wait for a policy where the step does not say
 
@@ -24,9 +24,12 @@ def build_send(site: Site) -> Node:
     if channel is not None and channel.templates and template not in channel.templates:
         message = f"the channel {quoted(channel.name)} has no template {quoted(template)}"
         site.wrong("template", "unknown-template", message, instead(template, channel.templates))
-    if channel is not None and channel.kind == "webhook":
-        message = f"{quoted(channel.name)} is a channel of webhooks, not of messages"
-        site.wrong("send", "wrong-channel", message, f"write webhook: {channel.name} with values:")
+    if channel is not None and channel.kind in ("webhook", "audience"):
+        message = f"{quoted(channel.name)} is a channel of {channel.kind}s, not of messages"
+        fix = f"write webhook: {channel.name} with values:"
+        if channel.kind == "audience":
+            fix = f"write audience: {channel.name} with add: or remove:"
+        site.wrong("send", "wrong-channel", message, fix)
     form = site.form
     fallbacks, within_ms = _fallbacks(site)
     return Send(
@@ -138,6 +141,37 @@ def _reply_to(site: Site) -> bool:
         message = "the owner's address travels as the value reply_to, and there is one of that name"
         site.wrong("reply_to", "bad-name", message, "write another name for that value", values)
     return "reply_to" in site.form
+
+
+def build_audience(site: Site) -> Node:
+    """Return the node of an audience step."""
+    form, channel = site.form, site.channels.get(site["audience"])
+    if channel is not None and channel.kind != "audience":
+        networks = [name for name, other in site.channels.items() if other.kind == "audience"]
+        message = f"{quoted(channel.name)} is a channel of kind {channel.kind}, not of audiences"
+        fix = f"write one of {listed(networks)}" if networks else "declare a channel of kind audience"
+        site.wrong("audience", "wrong-channel", message, fix)
+    if ("add" in form) == ("remove" in form):
+        message = "an audience step either adds or removes"
+        site.wrong("audience", "audience-both", message, "write one of add: retarget and remove: retarget")
+    given = form.get("values", ())
+    for name in ("audience", "do"):
+        if name in given:
+            message = f"the value {quoted(name)} is the step's own"
+            site.wrong(name, "bad-name", message, "write another name", form["values"])
+    purpose: str = form.get("purpose", site.purpose)
+    if "add" in form and not purpose:
+        message = "what is the contact's consent asked for, before it comes into the audience?"
+        site.wrong("add", "missing-purpose", message, "write purpose: in the step or in the program")
+    return Audience(
+        id=site.id,
+        next=site.next,
+        channel=site["audience"],
+        audience=form.get("add") or form.get("remove", ""),
+        adds="add" in form,
+        values=tuple((name, made.fn) for name, made in site.values("values")),
+        purpose=purpose,
+    )
 
 
 def build_webhook(site: Site) -> Node:

@@ -303,6 +303,20 @@ STEP_RECORDS: Final[dict[str, Record]] = {
         {"remove_from": Field(Ref(kind="list", examples=("newsletter",)), "the list", required=True)},
     ),
     **PEOPLE,
+    "audience": step_record(
+        "audience",
+        "Put the contact into an audience of an ad network, or take it out.",
+        {
+            "audience": Field(
+                Ref(kind="channel", examples=("ads",)), "a channel of kind audience", required=True
+            ),
+            "add": Field(Text(examples=("retarget",)), "the audience it comes into"),
+            "remove": Field(Text(), "the audience it goes out of"),
+            "values": Field(MapOf(key=IDENTIFIER, value=_VALUE, what="values"), "what else it needs"),
+            "purpose": Field(Ref(kind="purpose"), "in place of the program's purpose"),
+        },
+        {"audience": "ads", "add": "retarget"},
+    ),
     "webhook": step_record(
         "webhook",
         "Tell another system.",

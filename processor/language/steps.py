@@ -29,7 +29,7 @@ from processor.language.records import Form
 from processor.language.site import Builder, Site
 from processor.language.step_best import build_best
 from processor.language.step_people import build_alert, build_assign, build_route
-from processor.language.step_sends import build_send, build_series, build_webhook
+from processor.language.step_sends import build_audience, build_send, build_series, build_webhook
 from processor.language.step_waits import build_wait, build_wait_for, build_wait_until
 
 __all__ = ["BUILDERS", "nested", "parts"]
@@ -208,6 +208,7 @@ BUILDERS: Final[dict[str, Builder]] = {
     "alert": build_alert,
     "route": build_route,
     "assign": build_assign,
+    "audience": build_audience,
     "webhook": build_webhook,
     "grant": _grant,
     "withdraw": _withdraw,

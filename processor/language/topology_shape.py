@@ -86,7 +86,7 @@ _CHANNEL: Final = Record(
     doc="What carries out commands.",
     fields={
         "kind": Field(
-            Choice(options=("message", "task", "alert", "webhook")),
+            Choice(options=("message", "task", "alert", "webhook", "audience")),
             "only messages are bound by caps and quiet hours",
         ),
         "expires_after": Field(

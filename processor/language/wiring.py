@@ -24,7 +24,7 @@ __all__ = ["Steps", "all_steps", "name_steps", "variants", "walk", "wire"]
 _AT_ONCE: Final = frozenset(
     (
         *("set", "score", "add_to", "remove_from", "assign", "grant", "withdraw"),
-        *("alert", "route", "webhook", "enroll", "decide", "split"),
+        *("alert", "route", "webhook", "audience", "enroll", "decide", "split"),
     )
 )
 STEPS_MAX: Final = 1000  # more steps in a program are refused

@@ -118,6 +118,12 @@ def _leaf() -> st.SearchStrategy[dict[str, Any]]:
             ]
         ),
         st.just({"alert": "slack", "message": "see {profile.email}"}),
+        st.sampled_from(
+            [
+                {"audience": "ads", "add": "retarget", "values": {"visits": "profile.visits"}},
+                {"audience": "ads", "remove": "retarget"},
+            ]
+        ),
         st.just({"webhook": "erp", "values": {"n": "score.engagement", "t": "of {profile.email}"}}),
         st.sampled_from([{"exit": "enough"}, "finish", {"grant": "marketing", "channel": "push"}]),
         st.sampled_from([{"withdraw": "marketing", "text": "so"}, {"grant": "service"}]),

@@ -25,10 +25,10 @@ profile:
   owner: map
   tier: string
   visits: number
-purposes:
-  marketing: {consent: required}
-  receipts: {transactional: true}
+purposes: {marketing: {consent: required}, receipts: {transactional: true}}
+
 channels:
+  ads: {kind: audience}
   email: {expires_after: 2d, address: email, templates: [welcome, cart-reminder]}
   push: {expires_after: 4h}
   crm: {kind: task}

@@ -61,6 +61,7 @@ steps:
   - {assign: inbound-sales, by: owner}
   - {grant: marketing, channel: email, text: asked on the phone}
   - {withdraw: marketing}
+  - {audience: ads, add: retarget, values: {n: event.value}}
   - {finish: enough, id: f}
   - enroll: a
   - repeat: {times: 2, until: profile.visits > 2, steps: [{wait: 1d}]}

@@ -2,6 +2,7 @@
 
 from processor.core.nodes.add_score import AddScore
 from processor.core.nodes.alert import Alert
+from processor.core.nodes.audience import Audience
 from processor.core.nodes.change_consent import ChangeConsent
 from processor.core.nodes.change_list import ChangeList
 from processor.core.nodes.decide import Decide
@@ -25,6 +26,7 @@ __all__ = [
     "PIECES_MAX",
     "AddScore",
     "Alert",
+    "Audience",
     "ChangeConsent",
     "ChangeList",
     "Decide",

@@ -6,7 +6,18 @@ from collections.abc import Iterator
 from typing import Final
 
 from processor.core.model import Node, Program
-from processor.core.nodes import Alert, Parallel, Repeat, Route, Send, Series, Split, WaitFor, Webhook
+from processor.core.nodes import (
+    Alert,
+    Audience,
+    Parallel,
+    Repeat,
+    Route,
+    Send,
+    Series,
+    Split,
+    WaitFor,
+    Webhook,
+)
 from processor.language.lint.flow import (
     branch_steps,
     instant_branches,
@@ -34,6 +45,7 @@ _REMEMBERED: Final = (
     "route",
     "assign",
     "webhook",
+    "audience",
 )
 
 
@@ -125,8 +137,12 @@ def _resends(lint: Lint) -> Iterator[Finding]:
 def _first_command(program: Program, group: list[str]) -> Node | None:
     nodes = (program.nodes[name] for name in group)
     return next(
-        (node for node in nodes if isinstance(node, (Send, Alert, Route, Webhook)) and _tells(node)), None
+        (node for node in nodes if isinstance(node, _COMMANDING) and _tells(node)),
+        None,
     )
+
+
+_COMMANDING: Final = (Send, Alert, Route, Webhook, Audience)
 
 
 def _tells(node: Node) -> bool:
