@@ -170,6 +170,7 @@ def _register() -> None:
         explain,
         graph,
         held,
+        import_,
         init,
         lint,
         new,
@@ -206,9 +207,10 @@ def _register() -> None:
         (work, pause.resume, pause.RESUME_EXAMPLES),
         (kafka, worker.worker, worker.EXAMPLES),
         (kafka, publish.publish, publish.EXAMPLES),
+        (kafka, import_.import_, import_.EXAMPLES),
         (kafka, tail.tail, tail.EXAMPLES),
     ):
-        app.command(rich_help_panel=panel, epilog=epilog(examples))(function)
+        app.command(function.__name__.strip("_"), rich_help_panel=panel, epilog=epilog(examples))(function)
     app.add_typer(contact.group(), name="contact", rich_help_panel=work)
     app.add_typer(held.group(), name="held", rich_help_panel=work)
     app.add_typer(timers.group(), name="timers", rich_help_panel=work)

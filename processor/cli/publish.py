@@ -89,7 +89,7 @@ def publish(
         known = ", ".join(sorted(names))
         raise CommandError(f"{topic} is no event topic of the topology", f"give one of {known}", USAGE)
     settings = connection(broker, registry, security, user, ca_file)
-    with kafka_explained(), _letters(refused) as refuse, progress("records") as bar:
+    with kafka_explained(), letters(refused) as refuse, progress("records") as bar:
         done = start(
             settings,
             made,
@@ -106,7 +106,7 @@ def publish(
 
 
 @contextmanager
-def _letters(path: Path | None) -> Iterator[Callable[[DeadLetter], None]]:
+def letters(path: Path | None) -> Iterator[Callable[[DeadLetter], None]]:
     """Write what is refused as dead letters, one on each line; nowhere without a path."""
     from processor.codec.outputs import dead_letter_line
 

@@ -43,7 +43,8 @@ def withdraw(turn: Turn, props: dict[str, Any]) -> None:
     """
     keys = _withdrawn_keys(turn, props.get("purpose"), props.get("channel"))
     _withdraw(turn, keys, props, turn.occurred_ms)
-    _cancel(turn, keys)
+    if not turn.muted:
+        _cancel(turn, keys)
 
 
 def confirm(turn: Turn, props: dict[str, Any]) -> None:
@@ -141,7 +142,12 @@ def _grant(turn: Turn, keys: list[str], props: dict[str, Any], at_ms: int) -> No
         known = consents.get(key)
         state = GRANTED
         purpose = turn.topology.purposes.get(_purpose_of(key))
-        if purpose is not None and purpose.confirm_ms and (known is None or known.state != GRANTED):
+        if (
+            purpose is not None
+            and purpose.confirm_ms
+            and not turn.muted
+            and (known is None or known.state != GRANTED)
+        ):
             state = PENDING
         if known is None and len(consents.names()) >= CONSENTS_MAX:
             _full(turn, key)

@@ -32,9 +32,10 @@ from processor.core.rows import Row
 if TYPE_CHECKING:
     from processor.core.turn import Turn
 
-__all__ = ["IDENTIFYING", "ask_to_depart", "event_of", "forward", "point_here", "travel"]
+__all__ = ["IDENTIFYING", "IMPORT_MARK", "ask_to_depart", "event_of", "forward", "point_here", "travel"]
 
 IDENTIFYING: Final = frozenset({"contact_identified", "contacts_merged"})
+IMPORT_MARK: Final = "\1import/"  # before the ids of files, among the lists of a row
 HOPS_MAX: Final = 256  # aliases that a message passes; beyond it it ends there, recorded ("alias_chain")
 
 
@@ -43,7 +44,7 @@ def ask_to_depart(turn: Turn) -> None:
     once = turn.event_type == "contact_identified"
     other = turn.props.get("anonymous_id" if once else "other_id")
     if isinstance(other, str) and other and other != turn.contact_id:
-        body = {"to": turn.contact_id, "once": once, "path": []}
+        body = {"to": turn.contact_id, "once": once, "path": [], "muted": turn.muted}
         turn.out.append(Message("depart", other, turn.now_ms, body))
 
 
@@ -75,11 +76,14 @@ def _depart(turn: Turn, message: Message) -> None:
     if passed and body.get("once"):
         turn.out.append(_decision(turn, "not_merged", "identified_before", {"with": to, "id": passed[0][0]}))
         return
-    turn.out.append(
-        Message("arrive", to, turn.now_ms, {"row": row.encode(), "from": turn.contact_id, "path": []})
-    )
+    muted = body.get("muted", False)
+    travelling = {"row": row.encode(), "from": turn.contact_id, "path": [], "muted": muted}
+    turn.out.append(Message("arrive", to, turn.now_ms, travelling))
     turn.out.append(_decision(turn, "merged", "departed", {"into": to}))
     gone = Row.new(row.swept)
+    lines = {name: line for name, line in row.lists.items() if name.startswith(IMPORT_MARK)}
+    if lines:
+        gone.change_lists().update(lines)
     gone.alias = to
     gone.clock_ms = row.clock_ms
     gone.recent = row.recent
@@ -94,6 +98,7 @@ def _arrive(turn: Turn, message: Message) -> None:
         return
     point_here(turn, body)
     was = body["from"]
+    turn.muted = bool(body.get("muted"))
     take_in(turn, Row.decode(body["row"]), was)
     if was == turn.contact_id:
         turn.out.append(_decision(turn, "merged", "stays", None))

@@ -21,6 +21,7 @@ from processor.core.erasure import admit, erase, erase_by_message, forget, refus
 from processor.core.events import Due, Event, Message
 from processor.core.handover import note_event, note_points
 from processor.core.identity import IDENTIFYING, ask_to_depart, event_of, point_here, travel
+from processor.core.importing import is_new, prime, settle_quietly
 from processor.core.lifecycle import ACTIVE, ENDED
 from processor.core.outputs import Decision
 from processor.core.pacing import take_in
@@ -103,6 +104,9 @@ def _event(turn: Turn, event: Event, watermark_ms: int, body: dict[str, Any]) ->
     occurred_ms = clamped(turn, event)
     if (row.erased_ms or turn.topology.policies.erased_anew) and not admit(turn, event, occurred_ms):
         return
+    imported = event.type == "imported"
+    if imported and not body and not is_new(turn, event):
+        return
     if row.alias and passed_on(turn, event, occurred_ms, body):
         return
     until_ms = min(occurred_ms, watermark_ms)
@@ -112,6 +116,9 @@ def _event(turn: Turn, event: Event, watermark_ms: int, body: dict[str, Any]) ->
             row = turn.row
             row.gone = False
             turn.stale.extend(turn.topology.segments)
+    if imported:
+        prime(turn, event, occurred_ms)
+        return
     if turn.topology.dedupe and is_duplicate(turn, event):
         return
     clock_ms = row.clock_ms
@@ -370,7 +377,8 @@ def _message(turn: Turn, message: Message, watermark_ms: int) -> None:
         row.clock_ms = max(row.clock_ms, message.at_ms)
     turn.now_ms = turn.occurred_ms = row.clock_ms
     if travel(turn, message):
-        pass
+        if turn.muted:
+            settle_quietly(turn)
     elif message.kind.startswith("address_"):
         take_address(turn, message)
     elif message.kind == "wake":

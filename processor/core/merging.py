@@ -132,6 +132,8 @@ def _merge_profile(turn: Turn, other: Row) -> list[str]:
         taken.append(name)
     lists = row.change_lists()
     for name, since in other.lists.items():
+        if name.startswith("\1import/"):
+            continue  # stays with the alias
         if name not in lists and len(lists) >= LISTS_MAX:
             _limit(turn, "lists_full", name)
         else:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BUILT_IN_EVENTS",
     "DERIVED_EVENTS",
+    "IMPORTABLE",
     "OPERATORS_EVENTS",
     "PROPERTY_TYPES",
     "Check",
@@ -51,6 +52,13 @@ BUILT_IN_EVENTS: Final[Mapping[str, Mapping[str, str]]] = {
     "address_suppressed": {"channel": "string", "address": "string?", "because": "string?"},
     "address_released": {"channel": "string", "address": "string?"},
     "timers_released": {},
+    "imported": {
+        "type": "string",
+        "properties": "map?",
+        "at": "time",
+        "file": "string",
+        "line": "integer",
+    },
     "contact_erased": {"request": "string?"},
     "program_paused": {"program": "string", "by": "string?", "because": "string?"},
     "program_resumed": {"program": "string", "by": "string?", "because": "string?"},
@@ -62,6 +70,20 @@ OPERATORS_EVENTS: Final = frozenset(
     {"timers_released", "program_paused", "program_resumed", "held_released", "held_dropped"}
 )
 """Built-in events that an operator publishes: nothing that a contact did."""
+
+# Built-in types that can be imported; other than these, the types that the topology declares.
+IMPORTABLE: Final = frozenset({
+    "profile_updated", "consent_granted", "consent_withdrawn", "preferences_changed", "list_joined",
+    "list_left", "address_suppressed", "address_released",
+})  # fmt: skip
+IDENTITIES: Final = frozenset({"contact_identified", "contacts_merged"})
+
+# What only an import can say: sends, enrollments and scores of before.
+PAST_EVENTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "past_send": {"channel": "string", "purpose": "string", "series": "string?", "piece": "string?"},
+    "past_enrollment": {"program": "string", "key": "string?", "ended_at": "time?"},
+    "past_score": {"score": "string", "value": "number"},
+}
 
 # Event types the machine raises itself; nobody can publish them.
 DERIVED_EVENTS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -141,7 +163,35 @@ def compile_checks(
         names = [(key, named[key]) for key in BUILT_IN_EVENTS.get(event_type, ()) if named and key in named]
         if names:
             checks[event_type] = _with_names(checks[event_type], names)
+    if "imported" in checks:
+        past = {
+            kind: _with_names(
+                _compile(schema), [(key, (named or {})[key]) for key in schema if key in (named or {})]
+            )
+            for kind, schema in PAST_EVENTS.items()
+        }
+        checks["imported"] = _with_wrapped(checks["imported"], past | _importable(checks))
     return checks
+
+
+def _importable(checks: Mapping[str, Check]) -> dict[str, Check]:
+    barred = set(BUILT_IN_EVENTS) - IMPORTABLE - IDENTITIES
+    return {kind: check for kind, check in checks.items() if kind not in barred}
+
+
+def _with_wrapped(check: Check, kinds: Mapping[str, Check]) -> Check:
+    """The check of an imported event, and of the one that it wraps."""
+
+    def check_wrapped(properties: Mapping[str, Any]) -> str | None:
+        wrong = check(properties)
+        if wrong is not None:
+            return wrong
+        wrapped = kinds.get(properties["type"])
+        if wrapped is None:
+            return "unknown_name: type must name an event type that can be imported"
+        return wrapped(properties.get("properties") or {})
+
+    return check_wrapped
 
 
 def _with_names(check: Check, names: list[tuple[str, frozenset[str]]]) -> Check:

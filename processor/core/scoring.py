@@ -123,7 +123,9 @@ def apply_rules(turn: Turn, rules: tuple[ScoreRule, ...], age_ms: int) -> None:
             score = _new_score(turn, model)
         if rule.cap_ms:
             turn.row.scores.change(score)  # what is used of the cap is kept, though no points may be left
-            points = _capped(score, rule, points, turn.now_ms)
+            # What is imported has its caps' windows where it occurred, and not all of it in one.
+            at_ms = turn.occurred_ms if turn.muted else turn.now_ms
+            points = _capped(score, rule, points, at_ms)
             if not points:
                 continue
         points = aged(model, points, age_ms)

@@ -37,6 +37,7 @@ class Turn:
     may be in them more than once.
     ``item`` and ``item_ms`` are the fields and the instant of the relation's item that is being looked at.
     ``noted`` is how many of ``out`` have been looked at for what a hand-over tells.
+    ``muted`` says that the event is imported, so that nothing is to follow from it.
     ``occurred_ms`` is when the event occurred, ``now_ms`` or earlier when it came late. ``retimed`` says that
     the row's earliest due instant has to be found again, ``shared_changed`` that the
     shared row was written to; ``released`` that an operator has let go of what runs now;
@@ -77,6 +78,7 @@ class Turn:
         self.started_ms = started_ms
         self.retimed = False
         self.shared_changed = False
+        self.muted = False
         self.released = False
         self.slot = -1
         self.slot_channel = ""

@@ -300,6 +300,7 @@ def _checks(known: Known) -> dict[str, Check]:
         "channel": known.channels,
         "program": known.programs,
         "list": known.lists,
+        "score": frozenset(known.grades),
     }
     return compile_checks(known.events, known.profile, named)
 

@@ -40,6 +40,7 @@ PROMISED = (
     "topics check",
     "worker",
     "publish",
+    "import",
     "tail",
     "dlq list",
     "dlq show",

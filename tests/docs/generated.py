@@ -27,6 +27,7 @@ from processor.core import (
     handover,
     history,
     identity,
+    importing,
     leases,
     limits,
     machine,
@@ -129,6 +130,12 @@ LIMITS: tuple[tuple[Any, str, str, str], ...] = (
     (machine, "DERIVED_MAX", "events that follow from one input", "the rest is dropped: `derived_events`"),
     (machine, "LOOKS_MAX", "rounds of looking at conditions in a turn", "the next input looks again"),
     (identity, "HOPS_MAX", "aliases that a message passes", "it ends there: `alias_chain`"),
+    (
+        importing,
+        "FILES_MAX",
+        "imported files that a contact remembers",
+        "lines of the first would count again",
+    ),
     (
         addresses,
         "HOLDERS_MAX",
