@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,7 @@ from processor.cli.options import Output, OutputOption, TopologyOption
 
 if TYPE_CHECKING:
     from processor.core.model import Topology
-    from processor.runtime.importing import Imported
+    from processor.runtime.importing import Imported, Table
     from processor.runtime.kafka.settings import KafkaSettings
 
 EXAMPLES = (
@@ -52,6 +53,25 @@ Events = Annotated[
 ]
 
 
+Cutover = Annotated[
+    str | None,
+    typer.Option("--cutover", metavar="TIME", help="From when on contacts are live. Default: now."),
+]
+LogFile = Annotated[
+    Path | None, typer.Option("--file", metavar="FILE", help="Write a log: the first source of a run.")
+]
+ProgressFile = Annotated[
+    Path | None,
+    typer.Option("--progress", metavar="FILE", help="Where a broken-off import to Kafka goes on."),
+]
+Name = Annotated[str, typer.Option("--name", metavar="NAME", help="Tells files of the same name apart.")]
+Skip = Annotated[list[str] | None, typer.Option("--skip", metavar="COLUMN", help="A column to leave out.")]
+Refused = Annotated[
+    Path | None,
+    typer.Option("--refused", metavar="FILE", help="Where to write the rows that are not taken."),
+]
+
+
 def import_(
     profiles: Profiles = None,
     consents: Consents = None,
@@ -61,32 +81,17 @@ def import_(
     enrollments: Enrollments = None,
     events: Events = None,
     topology: TopologyOption = Path(),
-    cutover: Annotated[
-        str | None,
-        typer.Option("--cutover", metavar="TIME", help="From when on contacts are live. Default: now."),
-    ] = None,
-    file: Annotated[
-        Path | None, typer.Option("--file", metavar="FILE", help="Write a log: the first source of a run.")
-    ] = None,
+    cutover: Cutover = None,
+    file: LogFile = None,
     broker: Broker = None,
     registry: Registry = None,
     security: Security = None,
     user: User = None,
     ca_file: CaFile = None,
-    progress_file: Annotated[
-        Path | None,
-        typer.Option("--progress", metavar="FILE", help="Where a broken-off import to Kafka goes on."),
-    ] = None,
-    name: Annotated[
-        str, typer.Option("--name", metavar="NAME", help="Tells files of the same name apart.")
-    ] = "",
-    skip: Annotated[
-        list[str] | None, typer.Option("--skip", metavar="COLUMN", help="A column to leave out.")
-    ] = None,
-    refused: Annotated[
-        Path | None,
-        typer.Option("--refused", metavar="FILE", help="Where to write the rows that are not taken."),
-    ] = None,
+    progress_file: ProgressFile = None,
+    name: Name = "",
+    skip: Skip = None,
+    refused: Refused = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Bring in what other systems know, so that rows start primed.
@@ -103,28 +108,17 @@ def import_(
     The exit code is 1 when rows were refused.
     """
     from processor.cli.options import instant, load
-    from processor.cli.output import progress
-    from processor.cli.publish import letters
-    from processor.runtime.importing import KINDS, Imported, Table, imported_lines
+    from processor.runtime.importing import KINDS, Imported, Table
 
     given = (profiles, consents, lists, scores, sends, enrollments, events)
     tables = [Table(kind, path) for kind, paths in zip(KINDS, given, strict=True) for path in paths or []]
     if not tables:
         raise CommandError("there is nothing to import", "give --profiles FILE, --events FILE, …", USAGE)
-    if file is not None and broker is not None:
-        raise CommandError("--file or --broker, not both", "write a log, or publish", USAGE)
     made = load(topology).topology
     cutover_ms = instant(cutover, made.timezone) or _cutover(progress_file)
     done = Imported()
     settings = None if file is not None else connection(broker, registry, security, user, ca_file)
-    with letters(refused) as refuse, progress("rows") as bar, kafka_explained():
-        lines = imported_lines(
-            made, tables, cutover_ms, done,
-            name=name,
-            skip=frozenset(skip or ()),
-            refuse=refuse,
-            tell=lambda path, rows: bar(0, 0, f"{Path(path).name}: {rows:,} rows"),
-        )  # fmt: skip
+    with _lines(made, tables, cutover_ms, done, name, skip or [], refused) as lines:
         if file is not None:
             _write(lines, file)
         elif settings is not None:
@@ -132,6 +126,34 @@ def import_(
     _tell(done, cutover_ms, refused, output)
     if done.refused:
         raise typer.Exit(NO)
+
+
+@contextmanager
+def _lines(
+    topology: Topology,
+    tables: list[Table],
+    cutover_ms: int,
+    done: Imported,
+    name: str,
+    skip: list[str],
+    refused: Path | None,
+) -> Iterator[Iterator[bytes]]:
+    """The lines of the log, with a bar that shows how far it is, and the refused rows in their file."""
+    from processor.cli.output import progress
+    from processor.cli.publish import letters
+    from processor.runtime.importing import imported_lines
+
+    with letters(refused) as refuse, progress("rows") as bar, kafka_explained():
+        yield imported_lines(
+            topology,
+            tables,
+            cutover_ms,
+            done,
+            name=name,
+            skip=frozenset(skip),
+            refuse=refuse,
+            tell=lambda path, rows: bar(0, 0, f"{Path(path).name}: {rows:,} rows"),
+        )
 
 
 def _cutover(progress_file: Path | None) -> int:
