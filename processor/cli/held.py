@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from processor.cli.errors import DOWN, NO, CommandError
-from processor.cli.kafka import Broker, CaFile, Registry, Security, User
+from processor.cli.kafka import Broker, CaFile, Registry, Security, User, connected, kafka_explained
 from processor.cli.operator_events import EventsFile, EventTime
-from processor.cli.options import Output, OutputOption, State, TopologyOption
+from processor.cli.options import Output, OutputOption, TopologyOption
 from processor.cli.pause import Because, By, say
 
 if TYPE_CHECKING:
+    from processor.core.model import Topology
     from processor.runtime.held import Braked, Held
+    from processor.runtime.kafka.settings import KafkaSettings
 
 LIST_EXAMPLES = (
     "trayecto held list --state state",
+    "trayecto held list --topology shop --broker 127.0.0.1:9092",
     "trayecto held list --state state --program welcome -o json | jq '.held | length'",
 )
 RELEASE_EXAMPLES = (
@@ -50,74 +54,119 @@ def held() -> None:
 
 
 def list_(
-    state: State = Path("state"),
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            "--state",
+            metavar="DIR",
+            help="The folder of the state. Default: state, or with --broker the topics.",
+            envvar="TRAYECTO_STATE",
+        ),
+    ] = None,
     program: Annotated[str, typer.Option("--program", metavar="NAME", help="Of this program only.")] = "",
+    topology: TopologyOption = Path(),
+    broker: Broker = None,
+    registry: Registry = None,
+    security: Security = None,
+    user: User = None,
+    ca_file: CaFile = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List the programs that are stopped, and what they hold.
 
     In a pass over the rows of a run's state, or of the partitions that a
-    worker has (or had) on this disk.
+    worker has (or had) on this disk. With --broker instead from the decisions
+    on Kafka, of all partitions, as far back as they are kept.
 
     The exit code is 1 when a program is stopped or something is held.
     """
-    from processor.cli.output import console, json_out, table
-    from processor.core.time import format_time
+    from processor.cli.output import console, json_out
 
-    programs, found = _held(state, program)
+    if state is None and broker is not None:
+        programs, found = _recorded(*connected(topology, broker, registry, security, user, ca_file))
+    else:
+        programs, found = _stored(state or Path("state"))
+    programs = [one for one in programs if program in {"", one.program}]
+    found = [one for one in found if program in {"", one.program}]
     if output is Output.JSON:
-        json_out(
-            {
-                "programs": [
-                    {
-                        "program": one.program,
-                        "paused": one.paused,
-                        "breaker_tripped": one.tripped,
-                        "since": format_time(one.since_ms),
-                    }
-                    for one in programs
-                ],
-                "held": [
-                    {
-                        "contact_id": one.contact_id,
-                        "program": one.program,
-                        "enrollment": one.enrollment,
-                        "step": one.step,
-                        "until": format_time(one.until_ms) if one.until_ms else None,
-                    }
-                    for one in found
-                ],
-            }
-        )
+        json_out(_as_json(programs, found))
     elif programs or found:
-        stopped = [
-            (one.program, " ".join(_words(one)), format_time(one.since_ms), _count(found, one.program))
-            for one in programs
-        ]
-        columns = ["program", "is", "since", "held"]
-        console().print(table("Stopped programs", columns, stopped, right=(3,)))
-        rows = [
-            (one.contact_id, one.program, one.step, format_time(one.until_ms) if one.until_ms else "")
-            for one in found
-        ]
-        console().print(table("Held", ["contact", "program", "step", "until"], rows))
+        _print(programs, found)
     else:
         console().print("No program is stopped, and nothing is held.")
     if programs or found:
         raise typer.Exit(NO)
 
 
-def _held(state: Path, program: str) -> tuple[list[Braked], list[Held]]:
+def _as_json(programs: list[Braked], found: list[Held]) -> dict[str, Any]:
+    from processor.core.time import format_time
+
+    return {
+        "programs": [
+            {
+                "program": one.program,
+                "paused": one.paused,
+                "breaker_tripped": one.tripped,
+                "since": format_time(one.since_ms),
+            }
+            for one in programs
+        ],
+        "held": [
+            {
+                "contact_id": one.contact_id,
+                "program": one.program,
+                "enrollment": one.enrollment,
+                "step": one.step,
+                "until": format_time(one.until_ms) if one.until_ms else None,
+            }
+            for one in found
+        ],
+    }
+
+
+def _print(programs: list[Braked], found: list[Held]) -> None:
+    from processor.cli.output import console, table
+    from processor.core.time import format_time
+
+    stopped = [
+        (one.program, " ".join(_words(one)), format_time(one.since_ms), _count(found, one.program))
+        for one in programs
+    ]
+    console().print(table("Stopped programs", ["program", "is", "since", "held"], stopped, right=(3,)))
+    rows = [
+        (one.contact_id, one.program, one.step, format_time(one.until_ms) if one.until_ms else "")
+        for one in found
+    ]
+    console().print(table("Held", ["contact", "program", "step", "until"], rows))
+
+
+def _stored(state: Path) -> tuple[list[Braked], list[Held]]:
     from processor.cli.options import existing_folder
     from processor.runtime.held import braked_in, held_in
     from processor.store import StateError
 
     existing_folder(state, "the state's folder")
     try:
-        programs = [one for one in braked_in(state) if program in {"", one.program}]
-        return programs, [one for one in held_in(state) if program in {"", one.program}]
+        return braked_in(state), list(held_in(state))
     except StateError as error:
         raise CommandError(str(error), "", DOWN) from None
+
+
+def _recorded(topology: Topology, settings: KafkaSettings) -> tuple[list[Braked], list[Held]]:
+    from processor.core.outputs import Decision
+    from processor.core.topics import topic_names
+    from processor.runtime.held import HeldByRecord
+    from processor.runtime.kafka.sources import schema_source
+    from processor.runtime.kafka.tail import Lines, read_all
+
+    record = HeldByRecord()
+    with kafka_explained(), closing(schema_source(settings)) as source:
+        lines = Lines("decision", source)
+        for each in read_all(settings, [topic_names(topology).decisions]):
+            item = lines.item(each)
+            if isinstance(item, Decision):
+                record.add(item)
+    return record.braked(), record.held()
 
 
 def _words(one: Braked) -> list[str]:
@@ -148,8 +197,8 @@ def release(
     releases at the same place. With --file the event is written to a file
     instead, as a further source of a run.
     """
-    connected = (broker, registry, security, user, ca_file)
-    say("held_released", program, by, because, topology, connected, file, at, output)
+    login = (broker, registry, security, user, ca_file)
+    say("held_released", program, by, because, topology, login, file, at, output)
 
 
 def drop(
@@ -171,5 +220,5 @@ def drop(
     Publishes an event held_dropped, which stands in the log. Each command that
     is dropped is recorded (suppressed, dropped).
     """
-    connected = (broker, registry, security, user, ca_file)
-    say("held_dropped", program, by, because, topology, connected, file, at, output)
+    login = (broker, registry, security, user, ca_file)
+    say("held_dropped", program, by, because, topology, login, file, at, output)

@@ -88,6 +88,20 @@ def test_what_is_held_is_listed_and_released_by_an_event_of_the_log(cli, braked,
     run(cli, braked, "first.jsonl", "op.jsonl", until="2026-03-02T14:00Z")
     assert sorted(emails(tmp_path))[2:] == [("cy", "2026-03-02T13:00:00Z"), ("dee", "2026-03-02T13:00:00Z")]
     assert cli("held", "list").code == 0
+    again = [
+        "--events",
+        "first.jsonl",
+        "--events",
+        "op.jsonl",
+        "--until",
+        "2026-03-02T14:00Z",
+        "--partitions",
+        "3",
+    ]
+    done = cli("backtest", "-t", braked, *again, "--out", "again")
+    assert done.code == 0, done.err
+    for name in ("commands.email.jsonl", "commands.ops.jsonl", "decisions.jsonl"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
     assert "let it go" in cli("explain", "dee", "-t", braked).out
 
 

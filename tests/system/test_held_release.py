@@ -78,6 +78,11 @@ def test_one_command_releases_each_once_though_the_worker_dies(live: Live, tmp_p
     assert worker.metrics()['trayecto_program_braked{brake="breaker",program="welcome"}'] == 1
 
     where = ["--topology", str(live.folder), "--broker", live.settings.broker]
+    listed = CliRunner().invoke(app, ["held", "list", "-o", "json", *where])
+    assert listed.exit_code == 1, listed.output
+    held = json.loads(listed.stdout)
+    assert [(one["program"], one["breaker_tripped"]) for one in held["programs"]] == [("welcome", True)]
+    assert len({one["contact_id"] for one in held["held"]}) == CONTACTS - given
     done = CliRunner().invoke(app, ["held", "release", "welcome", "--because", "a sale", *where])
     assert done.exit_code == 0, done.output
     for pause_s in (0.05, 0.6):
@@ -95,3 +100,4 @@ def test_one_command_releases_each_once_though_the_worker_dies(live: Live, tmp_p
     assert Counter(one["contact_id"] for one in emails) == {f"c-{number}": 1 for number in range(CONTACTS)}
     assert len({one["command_id"] for one in emails}) == len(emails)
     assert metrics['trayecto_program_braked{brake="breaker",program="welcome"}'] == 0
+    assert CliRunner().invoke(app, ["held", "list", *where]).exit_code == 0
