@@ -51,12 +51,23 @@ def test_a_year_without_a_fault():
     assert dict(checker.samples) == {}
     assert checker.checked["messages"] > 2_000
     reasons = {text.split(" ")[1].split(":")[0] for text in checker.suppressed}
-    assert reasons >= {"no_consent", "no_address", "quiet_hours", "blackout", "cap", "outranked", "audience"}
+    assert reasons >= {
+        "no_consent",
+        "no_address",
+        "quiet_hours",
+        "blackout",
+        "cap",
+        "outranked",
+        "audience",
+        "budget",
+    }
 
 
 PLANTED = [
     ("above-cap", "at_most: 3, per: 7d", "at_most: 9, per: 7d", "topology.yaml"),
     ("above-cap", "at_most: 12, per: 30d", "at_most: 12, per: 3d", "topology.yaml"),
+    ("above-budget", "amount: 12", "amount: 4000", "topology.yaml"),
+    ("above-budget", "at_most: 3, per: month", "at_most: 120, per: month", "topology.yaml"),
     ("quiet", 'from: "21:00", to: "08:00"', 'from: "23:00", to: "05:00"', "topology.yaml"),
     ("into-quiet", 'to: "08:00", channels: [email, push]', 'to: "08:00", channels: [push]', "topology.yaml"),
     ("no-consent", "marketing: {consent: required}", "marketing: {consent: not_required}", "topology.yaml"),

@@ -18,6 +18,7 @@ __all__ = ["Checker"]
 
 KEPT: Final = 5
 OPEN_DAYS_MAX: Final = 400
+EXACTLY: Final = 1e-6
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MS: Final = 86_400_000
 REMEMBERED_MS: Final = 100 * DAY_MS
@@ -68,6 +69,7 @@ class Checker:
         self.samples: dict[str, list[str]] = defaultdict(list)
         self.checked: Counter[str] = Counter()
         self.suppressed: Counter[str] = Counter()
+        self.spent: defaultdict[tuple[str, str], float] = defaultdict(float)  # by budget and period
         self._contacts: defaultdict[str, _Contact] = defaultdict(_Contact)
         self._open: dict[str, _Enrollment] = {}
         self._inside: defaultdict[str, dict[str, _Enrollment]] = defaultdict(dict)
@@ -157,6 +159,7 @@ class Checker:
                 self._wrong("above-cap", command, f"the cap {cap.name} is used up")
         if self._dormant_full(known, at_ms):
             self._wrong("dormant", command, "the contact is dormant, and had its share")
+        self._spend(command)
         known.sends = [one for one in known.sends if one[0] > at_ms - REMEMBERED_MS]
         known.sends.append((at_ms, channel, purpose))
         known.first_send_ms = known.first_send_ms or at_ms
@@ -208,6 +211,18 @@ class Checker:
             if not fine:
                 text = f"{name} of {running.contact} in {running.program}: {running.kind}"
                 self._note("stuck", f"{text}, until {running.until_ms}")
+
+    def _spend(self, command: Command) -> None:
+        """Take what the send costs out of the budgets that cover it."""
+        for budget in self.rules.budgets:
+            if not budget.covers(command.program, command.channel, command.purpose):
+                continue
+            local = datetime.fromtimestamp(command.decided_ms / 1000, ZoneInfo(self.rules.zone))
+            period = (budget.name, budget.period(local))
+            cost = (command.program, command.channel, command.template, command.values)
+            self.spent[period] += 1.0 if budget.counted else self.rules.cost(*cost)
+            if self.spent[period] > budget.amount + EXACTLY:
+                self._wrong("above-budget", command, f"{budget.name} is overdrawn: {self.spent[period]}")
 
     # ------------------------------------------------------------------------------------------- entering
 
@@ -340,6 +355,7 @@ class Checker:
                 cap.name == name and self._used(known, cap, at_ms) >= cap.at_most for cap in self.rules.caps
             ),
             "dormant": lambda: self._dormant_full(known, at_ms, silent=True),
+            "budget": lambda: any(spent > 0 for (one, _), spent in self.spent.items() if one == name),
             "held_too_long": lambda: bool(detail.get("held_by")),
             "breaker": lambda: True,
         }.get(rule)

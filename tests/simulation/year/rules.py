@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from ruamel.yaml import YAML
 
-__all__ = ["Cap", "Rules", "minutes", "ms"]
+__all__ = ["Budget", "Cap", "Rules", "minutes", "ms"]
 
+_SHARE: Final = re.compile(r"event\.(\w+) \* ([0-9.]+)")
 _UNITS: Final = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000}
 GOAL_WITHIN: Final = "30d"  # where a goal does not say
 
@@ -18,6 +21,16 @@ GOAL_WITHIN: Final = "30d"  # where a goal does not say
 def ms(text: str) -> int:
     """The ms of a duration such as 1h30m."""
     return sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([wdhms])", text))
+
+
+def _steps(value: Any) -> Iterator[dict[str, Any]]:
+    """Every map inside the steps."""
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _steps(one)
 
 
 def minutes(clock: str) -> int:
@@ -43,6 +56,31 @@ class Cap:
         )
 
 
+@dataclass(frozen=True)
+class Budget:
+    """So much money, or so many sends, in each week (from Monday), month or day of the topology's clock."""
+
+    name: str
+    amount: float
+    counted: bool
+    per: str
+    channels: frozenset[str]
+    programs: frozenset[str]
+    purposes: frozenset[str]
+
+    def covers(self, program: str, channel: str, purpose: str) -> bool:
+        """Whether such a send counts."""
+        wanted = ((self.channels, channel), (self.programs, program), (self.purposes, purpose))
+        return all(not among or one in among for among, one in wanted)
+
+    def period(self, local: datetime) -> str:
+        """The period that an instant lies in."""
+        if self.per == "week":
+            year, week, _ = local.isocalendar()
+            return f"{year}-w{week}"
+        return local.strftime({"month": "%Y-%m", "day": "%Y-%m-%d"}.get(self.per, "ever"))
+
+
 class Rules:
     """The promises of a topology's folder, as plain data."""
 
@@ -66,6 +104,15 @@ class Rules:
         self.quiet = [quiet] if isinstance(quiet, dict) else list(quiet)
         dark = policies.get("blackouts", [])
         self.blackouts = [dark] if isinstance(dark, dict) else list(dark)
+        given = policies.get("budgets", [])
+        self.budgets = [
+            Budget(
+                one["name"], float(one["amount"] if "amount" in one else one["at_most"]), "at_most" in one,
+                one.get("per", ""), frozenset(one.get("channels", ())), frozenset(one.get("programs", ())),
+                frozenset(one.get("purposes", ())),
+            )
+            for one in ([given] if isinstance(given, dict) else given)
+        ]  # fmt: skip
         self.dormant: dict[str, Any] = policies.get("dormant", {})
         self.needs_consent = {
             name: given.get("consent", "required") == "required" and not given.get("transactional", False)
@@ -79,6 +126,16 @@ class Rules:
         }
         self.address = {name: given.get("address", "") for name, given in self.top["channels"].items()}
         self.zone: str = self.top.get("timezone", "UTC")
+
+    def cost(self, program: str, channel: str, template: str, values: dict[str, Any]) -> float:
+        """What a send costs: its channel's cost and its own, where that is a share of a value it carries."""
+        made = float(self.top["channels"][channel].get("cost", 0))
+        for step in _steps(self.programs[program]["steps"]):
+            if step.get("template") == template and "cost" in step:
+                share = _SHARE.fullmatch(step["cost"])
+                assert share is not None, "the checker knows costs that are a share of a property"
+                made += values[share[1]] * float(share[2])
+        return made
 
     def group_of(self, program: str) -> tuple[str, float]:
         """The program's hierarchy: its group ("" for none) and its value."""
