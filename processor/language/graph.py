@@ -57,6 +57,8 @@ def mermaid(program: Program) -> str:
     if ends:
         lines.append('  done(["end"])')
     lines += ways if program.first in names else ways[len(program.entries) :]
+    for number, (reason, first) in enumerate(program.ways_out.items(), 1):
+        lines += [f'  x{number}(["on exit: {_escaped(reason)}"])', f"  x{number} --> {names[first]}"]
     lines.append("  classDef entry fill:#059669,stroke:#059669,color:#ffffff")
     for kind in dict.fromkeys(node.kind for node in program.nodes.values()):
         if kind in COLOURS:

@@ -72,9 +72,10 @@ class _Layout:
     def draw(self) -> Drawing:
         sheet = self._entries()
         self._finish(sheet)
+        outs = {first: reason for reason, first in self._program.ways_out.items()}
         for name in self._nodes:
             if name not in self._placed:
-                aside = self._sequence(name, None)
+                aside = self._way_out(name, outs[name]) if name in outs else self._sequence(name, None)
                 self._finish(aside)
                 sheet.put(aside, sheet.right + _COLUMN_GAP * 2 + aside.left, 60.0)
         self._lead_extras(sheet)
@@ -106,6 +107,22 @@ class _Layout:
         sheet.put(steps, 0.0, top)
         if self._program.first in self._nodes:
             sheet.close(opens, self._program.first, (0.0, top + steps.entry))
+        sheet.ends = ends
+        return sheet
+
+    def _way_out(self, first: str, reason: str) -> Sheet:
+        """Lay out the steps that are done when it ends for a reason."""
+        sheet = Sheet()
+        box = pill(f"exit:{reason}", "entry", f"on exit: {reason}")
+        box.x = -box.width / 2
+        sheet.boxes.append(box)
+        sheet.reach(box.width / 2, box.width / 2)
+        steps = self._sequence(first, None)
+        top = box.height + _GAP
+        ends = steps.ends
+        sheet.put(steps, 0.0, top)
+        opens = [Open(box.key, "", "plain", [(box.centre, box.height)])]
+        sheet.close(opens, first, (0.0, top + steps.entry))
         sheet.ends = ends
         return sheet
 
@@ -262,9 +279,9 @@ class _Layout:
 
 
 def reached(program: Program) -> set[str]:
-    """Return the ids of the steps that some way leads to from the first."""
+    """Return the ids of the steps that some way leads to from the first, or that are on a way out."""
     found: set[str] = set()
-    waiting = [program.first]
+    waiting = [program.first, *program.ways_out.values()]
     while waiting:
         name = waiting.pop()
         if name in program.nodes and name not in found:
