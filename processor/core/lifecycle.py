@@ -131,6 +131,7 @@ DECISIONS: Final[dict[str, str]] = {
     "stepped": "a step ran",
     "waiting": "a track waits, until when or for what",
     "split": "a variant was chosen",
+    "offered": "an offer was chosen; the detail says what others were worth, and which did not fit",
     "held": "a send waits because of a policy, or a step because its program is stopped",
     "suppressed": "a send was not made because of a policy",
     "fell_back": "a send went on to its next channel; the reason says why",

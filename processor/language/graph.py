@@ -27,6 +27,7 @@ _TEXT_MAX: Final = 80
 _SHAPES: Final = {
     "decide": ("{{", "}}"),
     "split": ("{{", "}}"),
+    "offer": ("{{", "}}"),
     "wait": ("([", "])"),
     "wait_for": ("([", "])"),
     "repeat": ("[[", "]]"),

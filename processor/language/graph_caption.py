@@ -84,6 +84,10 @@ def _decide(node: Any) -> Caption:
     return Caption("decide", "the first that holds")
 
 
+def _offer(node: Any) -> Caption:
+    return Caption("best offer", " / ".join(one.name for one in node.offers))
+
+
 def _split(node: Any) -> Caption:
     return Caption("split", " / ".join(variant for variant, _, _ in node.branches))
 
@@ -155,6 +159,7 @@ _CAPTIONS: Final[dict[str, Callable[[Any], Caption]]] = {
     "wait_for": _wait_for,
     "decide": _decide,
     "split": _split,
+    "offer": _offer,
     "parallel": _parallel,
     "set": _set,
     "score": _score,

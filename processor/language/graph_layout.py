@@ -160,7 +160,7 @@ class _Layout:
             self._loop(sheet, node, box)
         elif node.kind == "goto":
             self._extras += [_Extra(node.id, target, label, "jump") for label, target in edges if target]
-        elif len(edges) == 1 and node.kind not in ("wait_for", "decide", "split"):
+        elif len(edges) == 1 and node.kind not in ("wait_for", "decide", "split", "offer"):
             sheet.ends = [Open(node.id, edges[0][0], "plain", [(0.0, box.height)])]
         elif edges:
             self._branches(sheet, node, box)
@@ -302,7 +302,11 @@ def _named(node: Node) -> bool:
 
 def _following(node: Node) -> str | None:
     edges = node.edges()
-    return edges[0][1] if len(edges) == 1 and node.kind not in ("wait_for", "decide", "split") else node.next
+    return (
+        edges[0][1]
+        if len(edges) == 1 and node.kind not in ("wait_for", "decide", "split", "offer")
+        else node.next
+    )
 
 
 def _axes(columns: list[Sheet]) -> list[float]:

@@ -37,7 +37,7 @@ def step_name(form: Form) -> str:
         return slug(f"{kind}-{given}-{what}-{form.get(what, '')}")
     if kind in ("decide", "repeat", "finish"):
         return kind
-    if kind in ("split", "set", "parallel"):
+    if kind in ("split", "set", "parallel", "offer"):
         return slug("-".join([kind, *(given or ())]))
     return slug(f"{kind}-{given}")
 

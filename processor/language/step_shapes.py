@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from processor.language.content_shapes import BLOCK, VARIANT
+from processor.language.offer_shapes import offer_record
 from processor.language.people_shapes import PEOPLE, step_record
 from processor.language.problems import instead, quoted
 from processor.language.records import (
@@ -259,6 +260,7 @@ STEP_RECORDS: Final[dict[str, Record]] = {
         },
         {"split": {"a": {"share": 50, "steps": []}, "b": {"share": 50, "steps": []}}},
     ),
+    "offer": offer_record(STEPS),
     "parallel": step_record(
         "parallel",
         "Go several ways at the same time.",

@@ -11,14 +11,17 @@ from typing import Any, Final
 
 from processor.core.model import Fn, Node
 from processor.core.nodes import (
+    OFFERS_MAX,
     AddScore,
     ChangeConsent,
     ChangeList,
+    Choice,
     Decide,
     Enroll,
     Finish,
     Jump,
     Leave,
+    Offer,
     Parallel,
     Repeat,
     SetProfile,
@@ -78,6 +81,27 @@ def _split(site: Site) -> Node:
         for name, variant in variants.items()
     )
     return Split(id=site.id, next=site.next, branches=branches)
+
+
+def _offer(site: Site) -> Node:
+    given = site["offer"].values
+    if len(given) > OFFERS_MAX:
+        message = f"the step has {len(given)} offers, {OFFERS_MAX} are the most"
+        site.wrong("offer", "too-many-offers", message, "divide them among several steps")
+    offers = tuple(
+        Choice(
+            name=name,
+            value=site.expression("value", "number", one).fn,
+            when=site.condition("if", one),
+            again_ms=one.get("again_after", -1),
+            target=site.branch(one.get("steps")),
+        )
+        for name, one in given.items()
+    )
+    otherwise = site.branch(site.form.get("else"))
+    return Offer(
+        id=site.id, next=site.next, offers=offers, otherwise=otherwise, name=site.form.get("name", "")
+    )
 
 
 def _parallel(site: Site) -> Node:
@@ -200,6 +224,7 @@ BUILDERS: Final[dict[str, Builder]] = {
     "wait_until": build_wait_until,
     "decide": _decide,
     "split": _split,
+    "offer": _offer,
     "parallel": _parallel,
     "set": _set,
     "score": _score,

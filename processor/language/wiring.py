@@ -24,7 +24,7 @@ __all__ = ["Steps", "all_steps", "name_steps", "variants", "walk", "wire"]
 _AT_ONCE: Final = frozenset(
     (
         *("set", "score", "add_to", "remove_from", "assign", "grant", "withdraw"),
-        *("alert", "route", "webhook", "audience", "enroll", "decide", "split"),
+        *("alert", "route", "webhook", "audience", "enroll", "decide", "split", "offer"),
     )
 )
 STEPS_MAX: Final = 1000  # more steps in a program are refused
@@ -97,11 +97,11 @@ def _free(name: str, taken: dict[str, Form], counts: dict[str, int]) -> str:
 
 
 def variants(steps: Steps) -> dict[str, tuple[str, ...]]:
-    """Return the variants of each split, by its id."""
+    """Return the variants of each split, and the offers of each offer step, by its id."""
     return {
-        steps.ids[id(form)]: tuple(form.get("split", ()))
+        steps.ids[id(form)]: tuple(form.get(form.kind, ()))
         for form in walk(steps.every)
-        if form.kind == "split"
+        if form.kind in {"split", "offer"}
     }
 
 

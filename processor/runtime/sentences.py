@@ -14,6 +14,7 @@ import msgspec
 
 from processor.core.outputs import Decision
 from processor.core.time import format_duration, parse_time
+from processor.runtime.choice_sentences import offered, split
 from processor.runtime.moments import Moment
 from processor.runtime.privacy_sentences import PRIVACY, PRIVACY_REASONS
 
@@ -112,6 +113,7 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "step_not_done": "the earlier step was not done, so it went on",
         "no_date": "there is no date to wait for, so it went on",
         "date_passed": "the date has passed, so it went on",
+        "nothing_to_offer": "no offer fits that the contact has not had",
         "used_up": "there is no further piece that the contact has not had",
         "rounds_done": "all rounds are done",
         "branches": "its branches run side by side",
@@ -293,22 +295,6 @@ def _stepped(moment: Moment, show: Callable[[int], str]) -> str:
     return f"{moment.step}: went where {moment.reason}"
 
 
-def _split(moment: Moment, show: Callable[[int], str]) -> str:
-    said = f"{moment.step}: the variant is {moment.reason}"
-    dealt = moment.detail.get("dealt")
-    if dealt == "even":
-        return f"{said}, dealt evenly: there are too few results yet"
-    if dealt is None:
-        return said
-    results = ", ".join(
-        f"{variant} {hits} of {count}" for variant, (count, hits) in moment.detail.get("results", {}).items()
-    )
-    if dealt == "trial":
-        return f"{said}, dealt evenly, as some go on trying all of them ({results})"
-    share = moment.detail.get("shares", {}).get(moment.reason, 0.0)
-    return f"{said}, which now gets {share:g}% by what each has brought ({results})"
-
-
 def _scored(moment: Moment, show: Callable[[int], str]) -> str:
     parts = [
         f"{line['score']} {line['points']:+g} = {line['after']:g} ({line['rule']})"
@@ -363,7 +349,8 @@ _SENTENCES: Final[Mapping[str, Callable[[Moment, Callable[[int], str]], str]]] =
     "holdout": _words(_reason),
     "stepped": _stepped,
     "waiting": _waiting,
-    "split": _split,
+    "split": split,
+    "offered": offered,
     "held": _held,
     "suppressed": _suppressed,
     "fell_back": _words(lambda m: f"goes to {m.detail.get('to_channel')} instead: {_reason(m)}"),

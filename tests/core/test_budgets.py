@@ -70,7 +70,7 @@ def test_a_budget_of_money_pays_for_the_channel_and_what_the_step_costs(tmp_path
     commands, decisions, _, _ = run(log, 1, topology=topology)
     assert [c.contact_id for c in commands] == ["c-0", "c-4"]
     costs = [(d.detail or {})["cost"] for d in decisions if d.kind == "commanded"]
-    assert costs == [1.5, pytest.approx(1.1)]
+    assert costs == [1.0, pytest.approx(0.6)]
 
 
 @pytest.mark.parametrize(

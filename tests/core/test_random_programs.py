@@ -148,6 +148,16 @@ def _nest(steps: st.SearchStrategy[list[dict[str, Any]]]) -> st.SearchStrategy[d
         st.tuples(steps, steps).map(
             lambda t: {"split": {"x": {"share": 30, "steps": t[0]}, "y": {"share": 70, "steps": t[1]}}}
         ),
+        st.tuples(conditions, steps, steps).map(
+            lambda t: {
+                "offer": {
+                    "a": {"value": "score.engagement", "if": t[0], "steps": t[1], "again_after": "1d"},
+                    "b": {"value": "profile.visits"},
+                    "c": {"value": 1},
+                },
+                "else": t[2],
+            }
+        ),
         st.tuples(st.sampled_from(["all", "first"]), steps, steps).map(
             lambda t: _without_goto({"parallel": {"x": t[1], "y": t[2]}, "until": t[0]})
         ),

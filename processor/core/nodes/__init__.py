@@ -10,6 +10,7 @@ from processor.core.nodes.enroll import Enroll
 from processor.core.nodes.finish import Finish
 from processor.core.nodes.jump import Jump
 from processor.core.nodes.leave import Leave
+from processor.core.nodes.offer import OFFERS_MAX, Choice, Offer
 from processor.core.nodes.parallel import Parallel
 from processor.core.nodes.repeat import Repeat
 from processor.core.nodes.route import Route, Territory
@@ -23,17 +24,20 @@ from processor.core.nodes.wait_for import WaitFor
 from processor.core.nodes.webhook import Webhook
 
 __all__ = [
+    "OFFERS_MAX",
     "PIECES_MAX",
     "AddScore",
     "Alert",
     "Audience",
     "ChangeConsent",
     "ChangeList",
+    "Choice",
     "Decide",
     "Enroll",
     "Finish",
     "Jump",
     "Leave",
+    "Offer",
     "Parallel",
     "Repeat",
     "Route",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
-__all__ = ["cost_of", "give_command", "hold_back", "identity_of", "values_of"]
+__all__ = ["give_command", "hold_back", "identity_of", "own_cost", "values_of"]
 
 
 def identity_of(enrollment: Enrollment, node: Node, way: str = "") -> str:
@@ -29,10 +29,10 @@ def identity_of(enrollment: Enrollment, node: Node, way: str = "") -> str:
     return command_id(enrollment.id, node.id, occurrence, f"{node.kind}:{way}" if way else node.kind)
 
 
-def cost_of(turn: Turn, channel: Channel, own: Fn | None) -> float:
-    """What a send costs, in the topology's currency: its channel's cost and its own."""
+def own_cost(turn: Turn, own: Fn | None) -> float | None:
+    """What a send costs beside its channel's cost, in the topology's currency; None where it says nothing."""
     more = None if own is None else own(turn)
-    return channel.cost if more is None else channel.cost + max(0.0, float(more))
+    return None if more is None else max(0.0, float(more))
 
 
 def give_command(  # noqa: PLR0913 - a command is made of that many things, all named
@@ -53,7 +53,7 @@ def give_command(  # noqa: PLR0913 - a command is made of that many things, all 
 
     ``way`` tells a step's further commands from its first: the channel that a send fell back on, or the piece
     of a series. A piece is sent as any message is. ``variant`` is the send's own, by locale say; ``cost`` is
-    what it costs all in all, where the step adds to what its channel costs.
+    the send's own, beside what its channel costs.
     """
     identity = identity_of(enrollment, node, way)
     variants = enrollment.variants

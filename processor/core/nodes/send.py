@@ -10,7 +10,7 @@ from processor.core.content import Pick, pick
 from processor.core.enrollments import record
 from processor.core.lifecycle import move_track
 from processor.core.model import Fn, Node
-from processor.core.nodes.command import cost_of, give_command, hold_back, identity_of, values_of
+from processor.core.nodes.command import give_command, hold_back, identity_of, own_cost, values_of
 from processor.core.pacing import claim
 from processor.core.policies import Verdict, judge, remember_send
 
@@ -137,7 +137,7 @@ class Send(Node):
                 return lost
         verdict = judge(turn, purpose, channel, self.when_quiet, self.when_capped, way.template)
         if verdict.outcome == "send" and topology.policies.competes:
-            cost, hold_ms = cost_of(turn, channel, self.cost), self.hold_ms
+            cost, hold_ms = channel.cost + (own_cost(turn, self.cost) or 0.0), self.hold_ms
             return admit(
                 turn, enrollment, track, purpose, channel, hold_ms, cost, self.when_spent, way.template
             )
@@ -188,7 +188,7 @@ class Send(Node):
             expires_ms=way.expires_ms,
             way=self._mark(way.channel),
             variant="" if chosen is None else chosen.name,
-            cost=None if self.cost is None else cost_of(turn, channel, self.cost),
+            cost=own_cost(turn, self.cost),
         )
         remember_send(turn, purpose, channel, template)
         if not (self.within_ms and way.failed_by) or way.channel == self.fallbacks[-1].channel:

@@ -9,7 +9,7 @@ from processor.core.admission import admit, beaten
 from processor.core.enrollments import record
 from processor.core.model import Fn, Node
 from processor.core.named import Series as Remembered
-from processor.core.nodes.command import cost_of, give_command, hold_back, values_of
+from processor.core.nodes.command import give_command, hold_back, own_cost, values_of
 from processor.core.nodes.wait import wait_until
 from processor.core.pacing import claim
 from processor.core.policies import Verdict, judge, remember_send
@@ -85,7 +85,7 @@ class Series(Node):
                 values=values_of(turn, self.values, replies=self.reply_to),
                 expires_ms=self.expires_ms,
                 way=piece,
-                cost=None if self.cost is None else cost_of(turn, channel, self.cost),
+                cost=own_cost(turn, self.cost),
             )
             remember_send(turn, purpose, channel)
             self._remember(turn, enrollment, piece)
@@ -113,7 +113,7 @@ class Series(Node):
                 return lost
         verdict = judge(turn, purpose, channel, self.when_quiet, self.when_capped, piece)
         if verdict.outcome == "send" and topology.policies.competes:
-            cost, hold_ms = cost_of(turn, channel, self.cost), self.hold_ms
+            cost, hold_ms = channel.cost + (own_cost(turn, self.cost) or 0.0), self.hold_ms
             return admit(turn, enrollment, track, purpose, channel, hold_ms, cost, self.when_spent, piece)
         if verdict.outcome == "send" and channel.pacing is not None:
             return claim(turn, enrollment, track, purpose, channel, piece, self.hold_ms)

@@ -85,6 +85,7 @@ class Columns:
         self.began_ms = array("q")
         self.ended_ms = array("q")
         self.value = array("d")  # NaN: the goal has none
+        self.cost = array("d")  # of sends, beside their channels' cost
         self.reason: list[str] = []  # of the exit
         self.steps: list[int] = []  # mask: OUTCOMES bits for each step, by its number in the program
         self.sent = array("I")  # state of Accumulator.sent
@@ -101,6 +102,7 @@ class Columns:
         self.began_ms.append(0)
         self.ended_ms.append(0)
         self.value.append(math.nan)
+        self.cost.append(0.0)
         self.reason.append("")
         self.steps.append(0)
         self.sent.append(0)
@@ -164,6 +166,7 @@ class Accumulator:
             "commanded": self._commanded,
             "suppressed": self._suppressed,
             "stepped": self._stepped,
+            "offered": self._stepped,
             "waiting": self._stepped,
             "held": self._held,
             "heard": self._heard,
@@ -300,7 +303,10 @@ class Accumulator:
 
     def _commanded(self, decision: Decision, place: int, slot: int) -> None:
         self._mark(decision, place, _REACHED | _SENT)
-        channel = str((decision.detail or {}).get("channel", ""))
+        detail = decision.detail or {}
+        channel = str(detail.get("channel", ""))
+        if "cost" in detail:
+            self.columns.cost[place] += float(detail["cost"])
         sent = self.columns.sent
         sent[place] = self.sent.move(sent[place], channel, _counted)
         if decision.at_ms >= self.from_ms:

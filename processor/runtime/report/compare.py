@@ -44,6 +44,7 @@ class Arm:
         contacts: dict[int, tuple[int, int, float]] = {}
         sent: Counter[int] = Counter()
         self.valued = 0
+        self._own = math.fsum(columns.cost[place] for place in places)
         for place in places:
             size, hits, total = contacts.get(columns.contact[place], (0, 0, 0.0))
             worth = 0.0
@@ -68,8 +69,9 @@ class Arm:
 
     @property
     def cost(self) -> float:
-        """What those commands cost."""
-        return math.fsum(self._costs.get(channel, 0.0) * count for channel, count in self.channels.items())
+        """What those commands cost: their channels' cost, and their own."""
+        channels = (self._costs.get(channel, 0.0) * count for channel, count in self.channels.items())
+        return math.fsum([*channels, self._own])
 
     def part(self, found: Accumulator, places: Sequence[int]) -> Arm:
         """Some of the same kind."""

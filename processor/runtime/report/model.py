@@ -171,7 +171,7 @@ class MoneyRow:
 
     program: str = _of("the program")
     commands: int = _of("given to its enrollments")
-    cost: float = _of("of them, by the channels' `cost`")
+    cost: float = _of("of them: their channels' `cost`, and their own")
     goals: int = _of("goals with a value")
     value: float = _of("of the goals of those treated, by the goal's `value`")
     value_each: float | None = _of("value / enrollments treated")

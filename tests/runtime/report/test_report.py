@@ -447,3 +447,14 @@ def test_costs_need_no_currency_and_values_no_cost(tmp_path):
     )
     money = row(report, "money")
     assert (report.currency, money.cost, money.value, money.extra_return) == ("", 0, 50, None)
+
+
+def test_what_a_send_costs_beside_its_channel_counts(tmp_path):
+    made = topology(tmp_path, ["one"])
+    log = list(walk("ana", goal=1, value=50))
+    before = row(report_of(made, log), "money").cost
+    given = [one for one in log if one.kind == "commanded"]
+    for one in given:
+        one.detail = {**(one.detail or {}), "cost": 2.5}
+    assert given
+    assert row(report_of(made, log), "money").cost == pytest.approx(before + 2.5 * len(given))
