@@ -18,7 +18,7 @@ from processor.cli.gallery import Renames, renamed_expressions
 
 __all__ = ["declare"]
 
-_SECTIONS = ("events", "profile", "purposes", "channels", "teams", "lists", "scores", "segments")
+_SECTIONS = ("events", "profile", "purposes", "channels", "teams", "lists", "relations", "scores", "segments")
 _DEFAULT_PURPOSES = {"marketing": {"consent": "required"}}  # what a topology without the section has
 
 
@@ -105,7 +105,7 @@ def _renamed(section: str, given: Any, channels: Mapping[str, str], purposes: Ma
             made[name] = CommentedMap(team)
             made[name]["channel"] = channels.get(team["channel"], team["channel"])
         return made
-    if section in ("scores", "segments"):
+    if section in ("relations", "scores", "segments"):
         return _in_expressions(given, Renames(("", ""), dict(channels), dict(purposes)))
     return given
 

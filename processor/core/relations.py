@@ -101,7 +101,11 @@ def _into(turn: Turn, spec: RelationSpec, items: list[Item]) -> bool:
             turn.out.append(_limit(turn, "item_without_key", spec.name))
             return False
         key = str(value)[:_KEY_CHARS_MAX]
-    fields = {name: found for name, fn in spec.fields if (found := fn(turn)) is not None}
+    fields: dict[str, Any] = {}
+    for name, fn in spec.fields:
+        found = fn(turn)
+        if found is not None:
+            fields[name] = found
     at_ms = turn.occurred_ms
     for index, (known, known_ms, old) in enumerate(items):
         if key and known == key:

@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from processor.cli.declare import declare
 from processor.cli.gallery import blueprint, blueprints
 from processor.language import load_topology
 
@@ -291,3 +292,16 @@ def test_without_the_gallery_something_is_down(cli, monkeypatch):
     monkeypatch.setenv("TRAYECTO_GALLERY", "nowhere")
     assert cli("new").code == 3
     assert cli("demo").code == 3
+
+
+def test_relations_are_declared_with_what_they_read(tmp_path):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    target.mkdir()
+    relation = "{on: bought, key: event.order, fields: {value: event.value}}"
+    events = "events: {bought: {order: string, value: number}}\n"
+    (source / "topology.yaml").write_text(f"topology: a\n{events}relations:\n  orders: {relation}\n")
+    (target / "topology.yaml").write_text("topology: b\n")
+    assert declare(source, target, {}, {}) == ["event bought", "relation orders"]
+    topology = load_topology(target).topology
+    assert [spec.name for spec in topology.reactions["bought"].relations] == ["orders"]
