@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["admit", "beaten", "contest", "keep_nothing", "note_sent", "woken"]
 
-_LOOK_MS: Final = MINUTE_MS  # those who wait for the best to get its budget look again so often
+# The answer wakes those who wait for the best to get its budget; this is for when the best has left.
+_LOOK_MS: Final = 15 * MINUTE_MS
 
 
 def admit(  # noqa: PLR0913, PLR0917 - what a send is made of, and what it may cost
@@ -73,7 +74,7 @@ def admit(  # noqa: PLR0913, PLR0917 - what a send is made of, and what it may c
     give_up_ms = track.since_ms + hold_ms
     if turn.now_ms >= give_up_ms:
         return Verdict("wait", verdict.rule, turn.now_ms)
-    _hold(turn, track, LEASE, give_up_ms)
+    _hold(turn, track, LEASE if rule is None else LEASE + rule.name, give_up_ms)
     keep_place(turn, track)
     return Verdict("stand", verdict.rule)
 
@@ -147,7 +148,10 @@ def _choose(
 
 def _standing(turn: Turn, rule: str) -> list[tuple[Enrollment, Track]]:
     """Everything of this contact that stands under a rule."""
-    marks = (IN_CONTEST + rule, NEXT + rule)
+    return _marked(turn, (IN_CONTEST + rule, NEXT + rule))
+
+
+def _marked(turn: Turn, marks: tuple[str, ...]) -> list[tuple[Enrollment, Track]]:
     return [
         (enrollment, track)
         for enrollment in turn.row.enrollments
@@ -166,7 +170,7 @@ def contest(turn: Turn) -> bool:
     rivalry.contested = []
     for name in names:
         rule = next((rule for rule in turn.topology.policies.arbitration if rule.name == name), None)
-        pending = False
+        pending = bool(_marked(turn, (LEASE + name,)))  # the best of an earlier turn waits for its budget
         for enrollment, track in _ranked(turn, name, by_value=rule is None or rule.by_value):
             if enrollment.state != ACTIVE or track.state != HELD or track not in enrollment.tracks:
                 continue  # one that was tried before it has ended it
@@ -180,7 +184,7 @@ def contest(turn: Turn) -> bool:
             has_lost = name in rivalry.winners
             rivalry.ticket, rivalry.loser = ("", ticket) if has_lost else (ticket, "")
             _go_on(turn, enrollment, track)
-            pending = track.state == HELD and track.mark == LEASE
+            pending = track.state == HELD and track.mark == LEASE + name
         rivalry.ticket = rivalry.loser = ""
     return True
 
@@ -235,7 +239,7 @@ def woken(turn: Turn, body: dict[str, Any]) -> None:
                 granted(turn, program, enrollment, unit=needs is not None)
                 return
         for track in enrollment.tracks:
-            if track.step == step and track.state == HELD and track.mark == LEASE:
+            if track.step == step and track.state == HELD and track.mark.startswith(LEASE):
                 _wake(turn, enrollment, track, needs)
                 return
     if needs:

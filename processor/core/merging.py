@@ -240,7 +240,8 @@ def _merge_enrollments(turn: Turn, other: Row) -> None:
 def _ask_anew(turn: Turn, enrollment: Enrollment) -> None:
     """What waits for its budget was answered in the other partition, if at all: it asks here, at once."""
     for track in enrollment.tracks:
-        if track.state == HELD and (track.mark == LEASE or track.mark.startswith(NEXT)) and track.due_ms > 0:
+        asks = track.mark.startswith(LEASE) or track.mark.startswith(NEXT)
+        if track.state == HELD and asks and track.due_ms > 0:
             track.due_ms = turn.now_ms
 
 

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 __all__ = ["IN_CONTEST", "LEASE", "NEXT", "Rivalry", "rivalry_of", "stands", "ticket_of"]
 
-# Marks of tracks that are held. Behind the first two stands the name of the rule.
+# Marks of tracks that are held. Behind each stands the name of the rule, behind LEASE where there is one.
 IN_CONTEST: Final = "contest:"  # until the window of its rule ends
 NEXT: Final = "next:"  # until it is known whether the one before it gets its budget
-LEASE: Final = "lease"  # until the home of a budget has answered
+LEASE: Final = "lease:"  # until the home of a budget has answered
 
 
 @mypyc_attr(acyclic=True)
@@ -54,6 +54,6 @@ def stands(turn: Turn, enrollment: Enrollment, track: Track) -> bool:
     if mark.startswith(IN_CONTEST) or mark.startswith(NEXT):  # noqa: PIE810 - a tuple is not compiled
         rivalry_of(turn).contested.append(mark.partition(":")[2])
         return True
-    if mark == LEASE:
+    if mark.startswith(LEASE):
         rivalry_of(turn).ticket = ticket_of(enrollment.id, track.step)
     return False

@@ -9,7 +9,8 @@ import pytest
 from processor.core.shared import Shared
 from processor.core.time import parse_time, period_span, zone
 from processor.language import load_topology
-from tests.core.logs import START_MS, run
+from tests.core.lagging import Lagging
+from tests.core.logs import HOUR_MS, START_MS, run
 from tests.core.test_machine import DAY_MS, event
 
 BASE = """
@@ -157,3 +158,24 @@ def test_a_contact_that_has_left_gives_its_units_back(tmp_path):
     log += [event("contact_identified", 1, "ana", anonymous_id="anon"), event("seen", 2, "bo")]
     sends, held = play(topology, log, 8)
     assert (len(sends), held) == (2, [])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_partitions_of_different_pace_use_a_budget_to_the_last_and_never_beyond(tmp_path, seed):
+    """Each partition with a driver of its own, messages late, and memory lost now and then."""
+    policies = "{name: few, at_most: 30}\n  arbitration: {choose: value, within: 1h, channels: [sms]}"
+    two = (SEND % "").replace("entry:", "value: event.n\nentry:")
+    topology = small(tmp_path, policies, p=two, q=two.replace("event.n", "5"))
+    names = [f"c-{n}" for n in range(40)]
+    log = [*known(*names), *(event("seen", 1 + n / 100, name, n=n % 11) for n, name in enumerate(names))]
+    live = Lagging(topology, 8, seed)
+    live.run(log, START_MS + 4 * HOUR_MS)  # less than a send waits for an answer
+    sends = [command for command in live.commands if command.kind == "send"]
+    assert len(sends) == 30
+    assert len({send.contact_id for send in sends}) == 30  # of each contact's two, one
+    kept = Counter(d.reason for d in live.decisions if d.kind == "suppressed")
+    assert kept == {"budget:few": 20, "arbitration:sms": 30}
+    won = {send.contact_id: send.program for send in sends}
+    for number, name in enumerate(names):
+        if name in won:
+            assert won[name] == ("p" if number % 11 >= 5 else "q")
