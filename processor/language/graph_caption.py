@@ -59,16 +59,20 @@ def _wait(node: Any) -> Caption:
         return Caption("wait until", f"best hour by {node.event}", span)
     if hasattr(node, "zone"):
         detail = "" if node.zone is None else f"in {node.zone.key}"
-        if node.weekdays is not None:
-            days = (
-                "weekdays"
-                if node.weekdays == _WORKDAYS
-                else ", ".join(_DAYS[day] for day in sorted(node.weekdays))
-            )
-            detail = f"on {days} {detail}".rstrip()
+        detail = f"{_on_days(node)} {detail}".strip()
         return Caption("wait until", _clock(node.at_minutes), detail)
     detail = f"at {_clock(node.at_minutes)}" if node.at_minutes >= 0 else ""
+    detail = f"{detail} {_on_days(node)}".strip()
     return Caption("wait until", _shifted(node.text, node.offset_ms), detail)
+
+
+def _on_days(node: Any) -> str:
+    """The weekdays that a wait waits for; nothing for all."""
+    if node.weekdays is None:
+        return ""
+    if node.weekdays == _WORKDAYS:
+        return "on weekdays"
+    return f"on {', '.join(_DAYS[day] for day in sorted(node.weekdays))}"
 
 
 def _wait_for(node: Any) -> Caption:
@@ -89,7 +93,8 @@ def _offer(node: Any) -> Caption:
 
 
 def _split(node: Any) -> Caption:
-    return Caption("split", " / ".join(variant for variant, _, _ in node.branches))
+    heading = "split" if node.best is None else "split by best"
+    return Caption(heading, " / ".join(variant for variant, _, _ in node.branches))
 
 
 def _parallel(node: Any) -> Caption:

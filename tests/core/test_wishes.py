@@ -7,6 +7,7 @@ import pytest
 from processor.core.history import series_key
 from processor.core.time import parse_time
 from processor.language import LanguageError, load_topology
+from processor.language.graph_caption import caption
 from tests.core.logs import HOUR_MS, START_MS, run
 from tests.core.test_machine import event, topology
 
@@ -221,3 +222,24 @@ def test_days_after_a_step_and_after_a_date(tmp_path, wait, due):
         tmp_path, text, [at("2026-04-01T12:00:30Z")], until_ms=parse_time("2026-05-01T00:00:00Z")
     )
     assert [c.decided_ms for c in commands if c.template == "b"] == [parse_time(due)]
+
+
+def test_drawings_say_on_which_days_and_that_a_split_moves(tmp_path):
+    text = """
+    entry: {on: seen}
+    goal: {on: bought}
+    steps:
+      - {id: first, wait: 1h}
+      - wait: {after_step: first, offset: 3d, at: '09:00', days: [mon, tue, wed, thu, fri]}
+      - wait: {until: 'date("2026-12-24")', days: [sat]}
+      - split: {a: {}, b: {}}
+        best_by: goal
+      - wait: {at: '10:00', days: [sun], zone: Asia/Tokyo}
+    """
+    captions = [caption(node) for node in topology(tmp_path, text, BASE).programs["p"].nodes.values()]
+    assert [(one.heading, one.detail) for one in captions[1:]] == [
+        ("wait until", "at 09:00 on weekdays"),
+        ("wait until", "on Sat"),
+        ("split by best", ""),
+        ("wait until", "on Sun in Asia/Tokyo"),
+    ]
