@@ -39,13 +39,12 @@ if TYPE_CHECKING:
     from processor.core.shared import Shared
     from processor.core.turn import Turn
 
-__all__ = ["HOME", "MESSAGES", "PERIODS_MAX", "TAKEN", "WAITS", "advance_shared", "give_back", "take"]
+__all__ = ["HOME", "PERIODS_MAX", "TAKEN", "WAITS", "advance_shared", "give_back", "take"]
 
 HOME: Final = "leases"
 TAKEN: Final = "taken"
 WAITS: Final = "waits"
 FULL: Final = "full"
-MESSAGES: Final = frozenset({"lease_ask", "lease_grant", "lease_recall", "lease_return"})
 PERIODS_MAX: Final = 40  # of one budget, that are kept at the home and in pools; older ones are over
 _CLAIMS_AN_ASK: Final = 500  # of one partition in one message
 _BATCH_SHARE: Final = 100  # a batch is at most this part of its pot
