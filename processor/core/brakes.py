@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from processor.core.turn import Turn
 
 __all__ = [
-    "HOLD_MS", "command_message", "count_command", "forgo", "is_held", "let_go", "let_go_arrived", "say",
-    "set_brake", "stands_still", "sweeps_brake",
+    "HOLD_MS", "command_message", "count_command", "forgo", "is_braked", "is_held", "let_go",
+    "let_go_arrived", "say", "set_brake", "stands_still", "sweeps_brake",
 ]  # fmt: skip
 
 HOLD_MS: Final = 7 * DAY_MS  # how long a held command is worth it where no breaker says so
@@ -138,6 +138,11 @@ def _trip(turn: Turn, brake: Brake, program: str, period: int) -> None:
 def is_held(track: Track) -> bool:
     """Whether the track stands still because of a brake (in quarantine or not)."""
     return track.state == HELD and track.mark in {_ENTERING, _RESUMING}
+
+
+def is_braked(track: Track) -> bool:
+    """Whether the track's mark is a brake's: it is held, or what it would have given is given up."""
+    return track.mark in {_ENTERING, _RESUMING, _DROPPED, _DROPPED_RESUMING}
 
 
 def forgo(turn: Turn, enrollment: Enrollment, track: Track, node: Node) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from processor.core.best import counted_until, note_event, note_goal
-from processor.core.brakes import forgo, stands_still
+from processor.core.brakes import forgo, is_braked, stands_still
 from processor.core.forks import end_of_branch, join
 from processor.core.lifecycle import (
     ACTIVE,
@@ -94,7 +94,7 @@ def _walk(turn: Turn, program: Program, enrollment: Enrollment, track: Track, st
     if resuming:
         track.mark = ""
         unpack(turn, enrollment, track)
-    elif track.mark:  # a brake has let go of its command for good
+    elif track.mark and is_braked(track):  # a brake has let go of its command for good
         target = _forgo(turn, program, enrollment, track)
     brakes = turn.shared.brakes
     end_at = end_of_branch(program, track)
@@ -326,7 +326,7 @@ def fire(turn: Turn, program: Program, enrollment: Enrollment) -> None:
             if track.state == HELD and track.mark and stands(turn, enrollment, track):
                 continue
             move_track(track, "due")
-            if not track.mark:  # else a brake holds it, and its time is up
+            if not is_braked(track):  # else a brake held it, and its time is up
                 track.mark = "due"
             turn.runnable.append(enrollment)
 

@@ -153,3 +153,14 @@ def test_a_row_that_travels_while_others_are_let_go_is_let_go_where_it_arrives()
     live.deliver()
     live.move(START_MS + 5 * MINUTE_MS)
     assert [command.contact_id for command in live.commands] == [known]
+
+
+def test_a_send_whose_budget_is_not_answered_in_time_is_judged_and_not_given_up_as_a_brakes() -> None:
+    live = Partitions(made("budgets: {name: purse, at_most: 2}"), PARTITIONS)
+    (elsewhere,) = live.contacts(1, 1)
+    live.event(elsewhere, "seen", START_MS)
+    live.move(START_MS + 91 * 24 * HOUR_MS)  # the home has not answered
+    (gone,) = [one for one in live.decisions if one.kind == "suppressed"]
+    assert gone.reason == "held_too_long"
+    assert gone.detail is not None
+    assert gone.detail["held_by"] == "budget:purse"
