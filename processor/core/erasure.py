@@ -128,6 +128,7 @@ def forget(turn: Turn, at_ms: int) -> bool:
     others = list(row.origin.merged)
     detail = {"enrollments": _end_all(turn, "forgotten"), "other_ids": len(others)}
     turn.out.append(Decision("forgotten", turn.contact_id, turn.now_ms, "", 0, "", "", "inactive", detail))
+    leave_addresses(turn)
     body = {"from": turn.contact_id, "event": "", "forget": True}
     turn.out.extend([Message("erase", name, turn.now_ms, body) for name in others])
     let_go(turn)

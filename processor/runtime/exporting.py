@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from processor.core.addresses import is_known_list
 from processor.core.decay import decayed
 from processor.core.history import times_of, values_of
 from processor.core.lifecycle import EnrollmentState, TrackState
@@ -106,7 +107,8 @@ def exported(
         "profile": row.attributes,
         "consents": _consents(row),
         "consent_history": _answers(records.decisions),
-        "lists": _instants(row.lists, "list"),
+        "lists": _instants({k: ms for k, ms in row.lists.items() if is_known_list(k)}, "list"),
+        "addresses": [name[1:] for name in row.lists if not is_known_list(name)],
         "segments": _instants(row.segments, "segment"),
         "scores": _scores(topology, contact, row, records.decisions),
         "history": _history(row),
