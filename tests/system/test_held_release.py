@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,21 @@ def live(tmp_path: Path, kafka: Any, fresh_name: Any) -> Live:
     return Live(tmp_path / "topology", source, kafka.address, f"{fresh_name('braked')}.", PARTITIONS)
 
 
+@pytest.fixture
+def start(live: Live, tmp_path: Path) -> Iterator[Callable[[], Process]]:
+    """Start the worker; one that a failing test leaves behind is killed."""
+    started: list[Process] = []
+
+    def one() -> Process:
+        started.append(live.worker("w0", tmp_path / "state"))
+        return started[-1]
+
+    yield one
+    for worker in started:
+        if worker.process.poll() is None:
+            worker.kill()
+
+
 def lines(live: Live, topic: str, subject: str) -> list[dict[str, Any]]:
     return [json.loads(line) for _, line in live.lines(topic, subject)]
 
@@ -58,7 +73,9 @@ def awaited(live: Live, worker: Process, holds: Callable[[Counter[tuple[str, str
         time.sleep(0.3)
 
 
-def test_one_command_releases_each_once_though_the_worker_dies(live: Live, tmp_path: Path) -> None:
+def test_one_command_releases_each_once_though_the_worker_dies(
+    live: Live, start: Callable[[], Process], tmp_path: Path
+) -> None:
     log = tmp_path / "log.jsonl"
     began_ms = int(time.time() * 1000) - 600_000  # what is held expires a week later
     with log.open("w", encoding="utf-8") as file:
@@ -67,7 +84,7 @@ def test_one_command_releases_each_once_though_the_worker_dies(live: Live, tmp_p
             contact = {"event_id": f"e-{number}", "contact_id": f"c-{number}", "type": "signed_up"}
             file.write(json.dumps({**contact, "occurred_at": at, "properties": {}}) + "\n")
     live.publish(log)
-    worker = live.worker("w0", tmp_path / "state")
+    worker = start()
     awaited(live, worker, lambda found: found["commanded", ""] + found["held", "breaker"] >= CONTACTS)
     found = kinds(live)
     given = found["commanded", ""]
@@ -88,7 +105,7 @@ def test_one_command_releases_each_once_though_the_worker_dies(live: Live, tmp_p
     for pause_s in (0.05, 0.6):
         time.sleep(pause_s)
         worker.kill()
-        worker = live.worker("w0", tmp_path / "state")
+        worker = start()
     awaited(live, worker, lambda found: found["let_go", "release"] >= CONTACTS - given)
     live.await_end(worker, after_ms=int(time.time() * 1000), timeout_s=60)
     metrics = worker.metrics()
