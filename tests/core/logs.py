@@ -55,6 +55,8 @@ def _properties(kind: str) -> st.SearchStrategy[Any]:
         "email_clicked": st.fixed_dictionaries({"template": templates}),
         "email_bounced": st.sampled_from([{}, {"command_id": "none of ours"}]),
         "push_failed": st.just({}),
+        "complained": st.sampled_from([{}, {"address": "A@b.example"}]),
+        "address_released": st.just({"channel": "email"}),
         "survey_answered": st.fixed_dictionaries({"stars": st.integers(1, 5)}),
         "profile_updated": profile,
         "consent_granted": st.sampled_from(
@@ -87,6 +89,8 @@ KINDS = [
     "survey_answered",
     *["email_bounced"] * 2,
     "push_failed",
+    "complained",
+    "address_released",
     *["profile_updated"] * 2,
     *["consent_granted"] * 3,
     "consent_confirmed",
