@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from processor.runtime.kafka.errors import KafkaDown
+
 TOPOLOGY = """\
 topology: shop
 timezone: Europe/London
@@ -153,3 +155,26 @@ def test_a_column_that_nothing_declares_is_refused_or_skipped(cli, shop, tmp_pat
 def test_nothing_to_import_and_files_that_are_none(cli, shop):
     assert cli("import", "-t", shop, *CUTOVER).code == 2
     assert cli("import", "-t", shop, "--profiles", "nowhere.csv", *CUTOVER).code in {2, 3}
+
+
+def test_an_import_to_kafka_that_broke_off_goes_on_where_it_was(cli, shop, tmp_path, monkeypatch):
+    (tmp_path / "log.csv").write_text(
+        "contact_id,type,occurred_at\n" + "".join(f"c-{n},seen,2026-02-01\n" for n in range(7))
+    )
+    published: list[bytes] = []
+
+    def publish(_settings, _topology, batch):
+        if len(published) == 4 and not (tmp_path / "mended").exists():
+            raise KafkaDown("the cluster is gone")
+        published.extend(batch)
+
+    monkeypatch.setattr("processor.runtime.kafka.publish.publish_lines", publish)
+    monkeypatch.setattr("processor.cli.import_._BATCH_LINES", 2)
+    given = ["import", "-t", shop, "--events", "log.csv", "--broker", "127.0.0.1:1", "--progress", "at.json"]
+    assert cli(*given).code == 3
+    assert json.loads((tmp_path / "at.json").read_text())["lines"] == 4
+    (tmp_path / "mended").touch()
+    assert cli(*given).code == 0
+    contacts = [json.loads(line) for line in published]
+    assert [one["contact_id"] for one in contacts] == [f"c-{n}" for n in range(7)]
+    assert len({one["occurred_at"] for one in contacts}) == 1  # the cutover of the first start
