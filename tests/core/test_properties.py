@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from processor.core.events import Due
@@ -153,6 +153,9 @@ def test_waits_are_as_long_as_they_say(log):
 @given(log=logs(late=False))
 def test_how_many_partitions_decides_nothing_for_a_log_in_order(log):
     """Without late events, and but for what partitions share, the number of partitions changes nothing."""
+    # A complaint of one contact stops another's send: then it counts which of the two had its turn first.
+    log = [event for event in log if event.type != "complained"]
+    assume(log)
 
     def body(partitions: int) -> list[tuple[object, ...]]:
         commands, _, _, _ = run(log, partitions, until_ms=log[-1].occurred_ms + LATER)
