@@ -183,7 +183,7 @@ class Applier:
             partition, message = queue.popleft()
             if message.contact_id:
                 # The answer to a claim acts when it was given: what is due later has not come yet.
-                wakes = message.kind == "wake" and message.at_ms < self.watermark_ms
+                wakes = message.kind in {"wake", "address_told"} and message.at_ms < self.watermark_ms
                 self._catch_up(partition, message.contact_id, message.at_ms if wakes else self.watermark_ms)
                 self._apply(partition, message)
                 continue

@@ -211,6 +211,14 @@ def one_copy():
         return made(Path(folder), more=ONE_COPY)
 
 
+def test_an_answer_comes_before_what_is_due_later_though_time_has_gone_on(tmp_path):
+    steps = "- {wait: 1h}\n  - {send: email, template: one}\n  - {wait: 1d}\n  - {send: email, template: two}"
+    live = result(made(tmp_path, steps), [*with_address("ana"), told("seen", "ana", 0)])
+    assert [(c.template, c.decided_ms - START_MS) for c in live.commands] == [
+        ("one", HOUR_MS), ("two", HOUR_MS + DAY_MS),
+    ]  # fmt: skip
+
+
 def test_a_channel_without_guard_sends_no_message(tmp_path):
     topology = made(tmp_path, "- {send: sms, template: hello}")
     log = [told("profile_updated", "ana", 0, phone="+1"), told("seen", "ana", 1)]
