@@ -39,7 +39,7 @@ DIRECT_CALLS = ["-fno-semantic-interposition", "-fvisibility=hidden", "-fno-plt"
 # others run for few events, and would take a quarter of the compiler's time.
 LEFT_PLAIN = frozenset({
     "__init__", "shared", "topics",
-    "addresses", "arrivals", "brake_home", "budgets", "consenting", "erasure", "handover", "identity",
+    "addresses", "brake_home", "budgets", "erasure", "handover", "identity",
     "importing", "leases", "merging", "pacing", "score_merge", "ways_out",
 })  # fmt: skip
 HOT_BESIDE_CORE = (
