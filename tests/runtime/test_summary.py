@@ -66,7 +66,7 @@ def test_a_funnel_counts_one_program(ran):
 
 def test_grades_sum_up_to_the_contacts(ran):
     report, decisions, _ = ran
-    assert set(report.grades) == {"engagement", "fit"}
+    assert set(report.grades) == {"engagement", "fit", "churn", "interest"}
     for grades in report.grades.values():
         assert sum(grades.values()) == report.contacts
     departed = sum(d["kind"] == "merged" and d["reason"] == "departed" for d in decisions)
@@ -89,7 +89,12 @@ def test_a_contact_without_a_score_has_the_first_grade_and_an_alias_none():
     store.commit({1: Changes(rows=rows)}, b"")
     contacts, grades = contacts_by_grade(topology(), [store.partition(0), store.partition(1)])
     assert contacts == 1
-    assert grades == {"engagement": {"cold": 1, "warm": 0, "hot": 0}, "fit": {"low": 1, "high": 0}}
+    assert grades == {
+        "engagement": {"cold": 1, "warm": 0, "hot": 0},
+        "fit": {"low": 1, "high": 0},
+        "churn": {"low": 1, "high": 0},
+        "interest": {"none": 1, "some": 0},
+    }
 
 
 def test_tallies_start_from_nothing_each():

@@ -168,8 +168,18 @@ def embedded(base: Path, folder: Path, lines: list[bytes], until_ms: int, live: 
     return found
 
 
-@pytest.mark.parametrize("partitions", [1, 4])
-@pytest.mark.parametrize("folder", [TEN, *GALLERY_FOLDERS], ids=lambda folder: folder.name)
+# A budget answers over the internal topic, here after any lag and in a run at once: with several partitions
+# its sends are decided at instants of the log that a run over the events alone does not have.
+BUDGETS = {"next-best-offer"}
+CASES = [
+    pytest.param(folder, partitions, id=f"{folder.name}-{partitions}")
+    for folder in (TEN, *GALLERY_FOLDERS)
+    for partitions in (1, 4)
+    if partitions == 1 or folder.name not in BUDGETS
+]
+
+
+@pytest.mark.parametrize(("folder", "partitions"), CASES)
 def test_it_decides_what_a_run_decides(tmp_path: Path, folder: Path, partitions: int) -> None:
     rng = random.Random(5)
     published = list(events(2_500, 300)) if folder == TEN else scenario_log(load_topology(folder))
