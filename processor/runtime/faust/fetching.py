@@ -34,6 +34,7 @@ from processor.runtime.faust.merge import Chunk
 __all__ = ["ChunkThread", "is_lost"]
 
 _FETCH_MIN_BYTES: Final = 1
+_REPORT_S: Final = 2.0  # for the group's offsets: there is a next time
 _NEWS_EVERY_MS: Final = 200  # that a log still ends where it did; timers wait longer than that anyway
 
 
@@ -176,12 +177,18 @@ class ChunkThread(AIOKafkaConsumerThread):
         }
 
     async def report(self, offsets: Mapping[TP, int]) -> None:
-        """Commit these offsets for the group. KafkaError where the broker, or the group, does not take it."""
+        """Commit these offsets for the group.
+
+        Raises:
+            KafkaError: the broker, or the group, does not take them.
+            TimeoutError: no broker answers.
+        """
         await self.call_thread(self._report, offsets)
 
     async def _report(self, offsets: Mapping[TP, int]) -> None:
         consumer = self._ensure_consumer()
-        async with asyncio.timeout(self.app.settings.request_timeout_s):  # it tries again by itself for ever
+        # It tries again by itself for ever, and would keep one of the two tasks that serve this thread.
+        async with asyncio.timeout(_REPORT_S):
             await consumer.commit({TopicPartition(*tp): offset for tp, offset in offsets.items()})
 
     async def rejoin(self) -> None:

@@ -9,6 +9,7 @@ every `offsets_every_s`, and only what is committed: they can be behind, and are
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -28,7 +29,8 @@ class Reporter:
 
     Args:
         positions: the next offset of every source partition that is owned, as of its latest commit.
-        send: commits these offsets for the group. KafkaError, where the group is just changing for instance.
+        send: commits these offsets for the group. KafkaError where the group is just changing for instance,
+            TimeoutError where no broker answers.
     """
 
     def __init__(
@@ -48,11 +50,9 @@ class Reporter:
 
     async def last(self) -> None:
         """Report once more, for a worker that stops: it waits for nobody long."""
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LAST_S):
                 await self.report()
-        except TimeoutError:
-            log.info("the group's offsets are those of a moment ago: no broker answered")
 
     async def report(self) -> None:
         """Report what has moved since the last time, all at once. Trouble is for the next time."""
@@ -62,7 +62,7 @@ class Reporter:
             return
         try:
             await self._send(moved)
-        except (KafkaError, IllegalStateError) as error:
-            log.debug("the group's offsets were not taken: %s", error)
+        except (KafkaError, IllegalStateError, TimeoutError, OSError) as error:
+            log.debug("the group's offsets were not taken: %s", type(error).__name__)
         else:
             self._sent = dict(positions)  # of what is owned now: who owned it meanwhile may have told more

@@ -40,9 +40,9 @@ async def test_only_what_moved_is_told() -> None:
 
 async def test_what_was_not_taken_is_told_again() -> None:
     group = Group()
-    group.fails = [CommitFailedError("rebalancing"), IllegalStateError("not assigned")]
+    group.fails = [CommitFailedError("rebalancing"), IllegalStateError("not assigned"), TimeoutError()]
     reporter = Reporter(lambda: group.positions, group.send)
-    for _ in range(3):
+    for _ in range(4):
         await reporter.report()
     assert group.sent == [{ONE: 3, TWO: 7}]
 
