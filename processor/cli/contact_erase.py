@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from processor.cli.errors import DOWN, USAGE, CommandError
+from processor.cli.errors import USAGE, CommandError
 from processor.cli.kafka import Broker, CaFile, Registry, Security, User
 from processor.cli.operator_events import EventsFile, EventTime, event_line, give, when
 from processor.cli.options import ErasureKey, Output, OutputOption, State, TopologyOption
@@ -82,18 +82,14 @@ def ledger(
 
     The ledger holds no ids. Whoever applies it needs the key that it was made with.
     """
-    from processor.cli.options import existing_folder
+    from processor.cli.options import reading_state
     from processor.cli.output import console, json_out
     from processor.runtime.erasures import Erasures, write_ledger
     from processor.runtime.inspect import ledger_of
-    from processor.store import StateError
 
-    existing_folder(state, "the state's folder")
-    erasures = Erasures(erasure_key)
-    try:
+    with reading_state(state):
+        erasures = Erasures(erasure_key)
         entries = ledger_of(state, erasures)
-    except StateError as error:
-        raise CommandError(str(error), "", DOWN) from None
     if out is not None:
         try:
             write_ledger(out, erasures, entries.items())

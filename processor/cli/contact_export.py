@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from processor.cli.errors import DOWN, NO, USAGE, CommandError
+from processor.cli.errors import NO, USAGE, CommandError
 from processor.cli.kafka import Broker, CaFile, Registry, Security, User, connection, kafka_explained
 from processor.cli.options import ErasureKey, Out, Output, OutputOption, State, TopologyOption
 
@@ -84,17 +84,13 @@ def _refuse(contact: str, erased_ms: int, records: Records) -> None:
 
 
 def _from_folders(contact: str, erasures: Any, state: Path, out: Path) -> tuple[_Held, int]:
-    from processor.cli.options import existing_folder
+    from processor.cli.options import reading_state
     from processor.runtime.exporting import Records, ids_of, records_in
     from processor.runtime.inspect import ledger_of, read_row
-    from processor.store import StateError
 
-    existing_folder(state, "the state's folder")
-    try:
+    with reading_state(state):
         now, data, ids = ids_of(contact, lambda name: read_row(state, name))
         erased_ms = 0 if data is not None else ledger_of(state, erasures).get(erasures.hash_of(contact), 0)
-    except StateError as error:
-        raise CommandError(str(error), "", DOWN) from None
     records = records_in(out, ids) if out.is_dir() else Records()
     return (now, data, ids, records), erased_ms
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from processor.cli.errors import DOWN, NO, CommandError
+from processor.cli.errors import NO
 from processor.cli.kafka import Broker, CaFile, Registry, Security, User, connected, kafka_explained
 from processor.cli.operator_events import EventsFile, EventTime
 from processor.cli.options import Output, OutputOption, TopologyOption
-from processor.cli.pause import Because, By, say
+from processor.cli.pause import Because, By, Program, say
 
 if TYPE_CHECKING:
     from processor.core.model import Topology
@@ -29,8 +29,6 @@ RELEASE_EXAMPLES = (
     "trayecto held release welcome -t shop --file released.jsonl --at 2026-03-01T09:30Z",
 )
 DROP_EXAMPLES = ('trayecto held drop welcome -t shop --broker 127.0.0.1:9092 --because "wrong audience"',)
-
-Program = Annotated[str, typer.Argument(metavar="PROGRAM", help="Which program.")]
 
 
 def group() -> typer.Typer:
@@ -141,15 +139,11 @@ def _print(programs: list[Braked], found: list[Held]) -> None:
 
 
 def _stored(state: Path) -> tuple[list[Braked], list[Held]]:
-    from processor.cli.options import existing_folder
+    from processor.cli.options import reading_state
     from processor.runtime.held import braked_in, held_in
-    from processor.store import StateError
 
-    existing_folder(state, "the state's folder")
-    try:
+    with reading_state(state):
         return braked_in(state), list(held_in(state))
-    except StateError as error:
-        raise CommandError(str(error), "", DOWN) from None
 
 
 def _recorded(topology: Topology, settings: KafkaSettings) -> tuple[list[Braked], list[Held]]:

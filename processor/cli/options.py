@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -11,7 +12,7 @@ import typer
 from processor.cli.errors import DOWN, NO, USAGE, CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from zoneinfo import ZoneInfo
 
     from processor.language import Loaded, Problem
@@ -33,6 +34,7 @@ __all__ = [
     "instant",
     "load",
     "load_to_run",
+    "reading_state",
 ]
 
 
@@ -125,6 +127,18 @@ def existing_folder(path: Path, what: str) -> Path:
         kind = "is no folder" if path.exists() else "is not there"
         raise CommandError(f"{what} {path} {kind}", "give the folder by its path")
     return path
+
+
+@contextmanager
+def reading_state(folder: Path) -> Iterator[None]:
+    """Read a state in its folder. Raises CommandError where there is none (2), or it cannot be read (3)."""
+    from processor.store import StateError
+
+    existing_folder(folder, "the state's folder")
+    try:
+        yield
+    except StateError as error:
+        raise CommandError(str(error), "", DOWN) from None
 
 
 def load_to_run(folder: Path) -> Loaded:

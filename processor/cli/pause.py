@@ -30,6 +30,7 @@ _DONE: Final = {
 }
 _WORDS_CHARS_MAX: Final = 500  # of who and why, each
 
+Program = Annotated[str, typer.Argument(metavar="PROGRAM", help="Which program.")]
 Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="Why; it is recorded.")]
 By = Annotated[
     str, typer.Option("--by", metavar="NAME", help="Who; it is recorded. Default: who is logged in.")
@@ -37,7 +38,7 @@ By = Annotated[
 
 
 def pause(
-    program: Annotated[str, typer.Argument(metavar="PROGRAM", help="Which program.")],
+    program: Program,
     because: Because = "",
     by: By = "",
     topology: TopologyOption = Path(),
@@ -61,7 +62,7 @@ def pause(
 
 
 def resume(
-    program: Annotated[str, typer.Argument(metavar="PROGRAM", help="Which program.")],
+    program: Program,
     because: Because = "",
     by: By = "",
     topology: TopologyOption = Path(),

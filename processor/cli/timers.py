@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from processor.cli.errors import DOWN, NO, USAGE, CommandError
+from processor.cli.errors import NO, USAGE, CommandError
 from processor.cli.kafka import Broker, CaFile, Registry, Security, User
 from processor.cli.operator_events import EventsFile, EventTime, event_line, give, when
 from processor.cli.options import Output, OutputOption, State, TopologyOption
@@ -128,12 +128,8 @@ def _named(contacts: list[str], state: Path, *, everybody: bool) -> list[str]:
 
 
 def _stopped(state: Path) -> list[Stopped]:
-    from processor.cli.options import existing_folder
+    from processor.cli.options import reading_state
     from processor.runtime.inspect import stopped_in
-    from processor.store import StateError
 
-    existing_folder(state, "the state's folder")
-    try:
+    with reading_state(state):
         return list(stopped_in(state))
-    except StateError as error:
-        raise CommandError(str(error), "", DOWN) from None
