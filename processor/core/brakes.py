@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 from processor.core.brake_home import COMMANDS, home_of
 from processor.core.events import Message
 from processor.core.lifecycle import ACTIVE, HELD, move_track
-from processor.core.outputs import Decision
+from processor.core.recording import record
 from processor.core.shared import Brake, SweepRun
 from processor.core.test_list import is_test
 from processor.core.time import DAY_MS
@@ -115,7 +115,7 @@ def stands_still(
         turn.retimed = True
         detail = _what(node) | {"until": track.due_ms}
     move_track(track, "hold")
-    _note(turn, "held", enrollment, node.id, rule, detail)
+    record(turn, "held", enrollment, node.id, rule, detail)
     return True
 
 
@@ -151,7 +151,7 @@ def forgo(turn: Turn, enrollment: Enrollment, track: Track, node: Node) -> str |
     dropped = track.mark in {_DROPPED, _DROPPED_RESUMING}
     track.mark = ""
     reason = "dropped" if dropped else "held_too_long"
-    _note(turn, "suppressed", enrollment, node.id, reason, _what(node))
+    record(turn, "suppressed", enrollment, node.id, reason, _what(node))
     return node.forgo(turn, enrollment, track, resuming=resuming)
 
 
@@ -203,7 +203,7 @@ def _let_go(turn: Turn, name: str, what: str, at_ms: int) -> bool:
                 moved = True
                 row.clock_ms = turn.now_ms = turn.occurred_ms = max(row.clock_ms, at_ms)
             if not drops:
-                _note(turn, "let_go", enrollment, track.step, what, None)
+                record(turn, "let_go", enrollment, track.step, what, None)
                 track.mark = "due" if track.mark == _RESUMING else ""
             else:
                 track.mark = _DROPPED_RESUMING if track.mark == _RESUMING else _DROPPED
@@ -274,21 +274,3 @@ def _message(what: str, event_id: str, at_ms: int, props: dict[str, Any]) -> Mes
         "because": props.get("because") or "",
     }
     return Message("brake_command", "", at_ms, body, home=home_of(program))
-
-
-def _note(
-    turn: Turn, kind: str, enrollment: Enrollment, step: str, reason: str, detail: dict[str, Any] | None
-) -> None:
-    turn.out.append(
-        Decision(
-            kind,
-            turn.contact_id,
-            turn.now_ms,
-            enrollment.program,
-            enrollment.version,
-            enrollment.id,
-            step,
-            reason,
-            detail,
-        )
-    )

@@ -19,8 +19,8 @@ from processor.core.lifecycle import (
     move_track,
 )
 from processor.core.named import Past
-from processor.core.outputs import Decision
 from processor.core.pacing import drop_room, hand_back, unpack
+from processor.core.recording import record
 from processor.core.rivalry import stands
 from processor.core.test_list import is_test, shortened
 from processor.core.timers import look_again
@@ -32,33 +32,9 @@ if TYPE_CHECKING:
     from processor.core.sections import Enrollment, Track
     from processor.core.turn import Turn
 
-__all__ = ["STEPS_PER_TURN_MAX", "end", "fire", "hear", "look", "look_at", "record", "remove", "run"]
+__all__ = ["STEPS_PER_TURN_MAX", "end", "fire", "hear", "look", "look_at", "remove", "run"]
 
 STEPS_PER_TURN_MAX: Final = 1_000  # beyond it the enrollment ends, recorded ("exited", "runaway")
-
-
-def record(
-    turn: Turn,
-    kind: str,
-    enrollment: Enrollment,
-    step: str = "",
-    reason: str = "",
-    detail: dict[str, Any] | None = None,
-) -> None:
-    """Write down a decision about an enrollment."""
-    turn.out.append(
-        Decision(
-            kind,
-            turn.contact_id,
-            turn.now_ms,
-            enrollment.program,
-            enrollment.version,
-            enrollment.id,
-            step,
-            reason,
-            detail,
-        )
-    )
 
 
 def look_at(turn: Turn, enrollment: Enrollment, track: Track | None = None) -> None:

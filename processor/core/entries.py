@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from processor.core.enrollments import record
 from processor.core.hierarchies import end_lower, higher
 from processor.core.ids import enrollment_id
 from processor.core.leases import TAKEN, WAITS, take
@@ -15,6 +14,7 @@ from processor.core.limits import ENROLLMENTS_MAX
 from processor.core.named import Past
 from processor.core.outputs import Decision
 from processor.core.policies import in_holdout
+from processor.core.recording import record
 from processor.core.sections import Enrollment, Track, packed_map
 from processor.core.shared import LEASE_WAITERS_MAX, Claim
 from processor.core.test_list import is_test

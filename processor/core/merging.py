@@ -38,6 +38,7 @@ from processor.core.named import GRANTED, WITHDRAWN, Past
 from processor.core.outputs import Decision
 from processor.core.pacing import ask_again
 from processor.core.profiling import delete_scores
+from processor.core.recording import record
 from processor.core.rivalry import LEASE, NEXT
 from processor.core.score_merge import merge_scores, predict_anew
 
@@ -247,18 +248,8 @@ def _ask_anew(turn: Turn, enrollment: Enrollment) -> None:
 
 def _leave(turn: Turn, enrollment: Enrollment, reason: str) -> None:
     """An enrollment does not come along. What is past of its program does."""
-    turn.out.append(
-        Decision(
-            "exited",
-            turn.contact_id,
-            turn.now_ms,
-            enrollment.program,
-            enrollment.version,
-            enrollment.id,
-            enrollment.tracks[0].step if enrollment.tracks else "",
-            reason,
-        )
-    )
+    step = enrollment.tracks[0].step if enrollment.tracks else ""
+    record(turn, "exited", enrollment, step, reason)
     move_enrollment(enrollment, "exit")
 
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Final
 
 from processor.core.events import Message
 from processor.core.lifecycle import ACTIVE, HELD, move_track
-from processor.core.outputs import Decision
 from processor.core.policies import SEND, Verdict, is_confirmation
+from processor.core.recording import record
 from processor.core.rivalry import rivalry_of, ticket_of
 from processor.core.sending import Pacing
 from processor.core.shared import LEASE_WAITERS_MAX, Pace, Room
@@ -193,19 +193,7 @@ def ask_again(turn: Turn, enrollment: Enrollment) -> None:
 
 def _note(turn: Turn, enrollment: Enrollment, track: Track, channel: str) -> None:
     detail = {"channel": channel, "until": track.due_ms}
-    turn.out.append(
-        Decision(
-            "held",
-            turn.contact_id,
-            turn.now_ms,
-            enrollment.program,
-            enrollment.version,
-            enrollment.id,
-            track.step,
-            f"pacing:{channel}",
-            detail,
-        )
-    )
+    record(turn, "held", enrollment, track.step, f"pacing:{channel}", detail)
 
 
 # --- in a partition's shared row

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from processor.core.lifecycle import READY
-from processor.core.outputs import Decision
+from processor.core.recording import record
 from processor.core.sections import Track
 
 if TYPE_CHECKING:
@@ -50,23 +50,8 @@ def leave_by(turn: Turn, program: Program, enrollment: Enrollment, signal: str, 
         node = program.nodes[target]
         track.step = target
         if stops and node.gives(track, due=False):
-            _suppress(turn, enrollment, target)
+            record(turn, "suppressed", enrollment, target, "leaving")
             target = node.next
         else:
             target = node.enter(turn, enrollment, track)
     turn.enrollment, turn.track = before, before_track
-
-
-def _suppress(turn: Turn, enrollment: Enrollment, step: str) -> None:
-    turn.out.append(
-        Decision(
-            "suppressed",
-            turn.contact_id,
-            turn.now_ms,
-            enrollment.program,
-            enrollment.version,
-            enrollment.id,
-            step,
-            "leaving",
-        )
-    )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from processor.core.enrollments import record
 from processor.core.model import Fn, Node
 from processor.core.nodes.command import give_command
 from processor.core.policies import has_consent
+from processor.core.recording import record
 
 if TYPE_CHECKING:
     from processor.core.sections import Enrollment, Track

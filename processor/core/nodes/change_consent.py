@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from processor.core.consenting import grant, withdraw
-from processor.core.enrollments import record
 from processor.core.model import Node
+from processor.core.recording import record
 
 if TYPE_CHECKING:
     from processor.core.sections import Enrollment, Track

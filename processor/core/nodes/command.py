@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from processor.core.admission import note_sent
 from processor.core.brakes import count_command
-from processor.core.enrollments import record
 from processor.core.handover import reply_to
 from processor.core.ids import command_id
 from processor.core.lifecycle import move_track
 from processor.core.outputs import Command
 from processor.core.policies import ASKED, Verdict, expiry, is_confirmation
 from processor.core.profiling import withheld
+from processor.core.recording import record
 
 if TYPE_CHECKING:
     from processor.core.model import Channel, Fn, Node, Purpose

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from processor.core.enrollments import record
 from processor.core.model import Node
+from processor.core.recording import record
 
 if TYPE_CHECKING:
     from processor.core.sections import Enrollment, Track

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from processor.core.enrollments import look_at, record
+from processor.core.enrollments import look_at
 from processor.core.model import Fn, Node
 from processor.core.named import Series as Remembered
+from processor.core.recording import record
 
 if TYPE_CHECKING:
     from processor.core.sections import Enrollment, Track

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from processor.core.enrollments import record
 from processor.core.lifecycle import READY, move_track
 from processor.core.model import Node
+from processor.core.recording import record
 from processor.core.sections import Track
 
 if TYPE_CHECKING:

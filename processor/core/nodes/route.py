@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from processor.core.enrollments import record
 from processor.core.expressions.moments import iso
 from processor.core.handover import context, own, owner_in
 from processor.core.model import Fn, Node
 from processor.core.nodes.command import give_command
+from processor.core.recording import record
 
 if TYPE_CHECKING:
     from processor.core.model import Team

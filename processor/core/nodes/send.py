@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from processor.core.admission import admit, beaten
 from processor.core.content import Pick, pick
-from processor.core.enrollments import record
 from processor.core.lifecycle import move_track
 from processor.core.model import Fn, Node
 from processor.core.nodes.command import give_command, hold_back, identity_of, own_cost, values_of
 from processor.core.pacing import claim
 from processor.core.policies import Verdict, judge, remember_send
+from processor.core.recording import record
 
 if TYPE_CHECKING:
     from processor.core.sections import Enrollment, Track

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from processor.core.admission import admit, beaten
-from processor.core.enrollments import record
 from processor.core.model import Fn, Node
 from processor.core.named import Series as Remembered
 from processor.core.nodes.command import give_command, hold_back, own_cost, values_of
 from processor.core.nodes.wait import wait_until
 from processor.core.pacing import claim
 from processor.core.policies import Verdict, judge, remember_send
+from processor.core.recording import record
 from processor.core.time import format_duration
 
 if TYPE_CHECKING:

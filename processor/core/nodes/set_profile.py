@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from processor.core.enrollments import record
 from processor.core.model import Fn, Node
 from processor.core.profile import set_attribute
+from processor.core.recording import record
 
 if TYPE_CHECKING:
     from processor.core.sections import Enrollment, Track

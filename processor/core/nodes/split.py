@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from processor.core.best import Best, deal
-from processor.core.enrollments import look_at, record
+from processor.core.enrollments import look_at
 from processor.core.ids import share_of
 from processor.core.model import Node
+from processor.core.recording import record
 
 if TYPE_CHECKING:
     from processor.core.sections import Enrollment, Track

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from processor.core.enrollments import end, record
+from processor.core.enrollments import end
 from processor.core.lifecycle import move_track
 from processor.core.model import Fn, Node
+from processor.core.recording import record
 from processor.core.test_list import shortened
 from processor.core.time import (
     DAY_MS,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from processor.core.enrollments import record
 from processor.core.lifecycle import LISTENING, move_track
 from processor.core.model import Expression, Fn, Node
+from processor.core.recording import record
 from processor.core.test_list import shortened
 from processor.core.time import format_duration
 from processor.core.turn import NEVER_MS
